@@ -1,0 +1,167 @@
+/**
+ * The pipeline's ports: what it needs from the outside, as interfaces. Each is implemented in the folder named beside it
+ * and has one contract suite. No socket, no file, no database type appears here.
+ */
+import type { QName } from '../wire/name.ts';
+import type { ResourceRecord } from '../wire/record.ts';
+import type { SendPermit } from './permit.ts';
+
+/** Time as arguments (`main.ts` passes the real ones, tests a fake). */
+export interface Clock {
+  /** Wall clock, milliseconds since the epoch: for records that outlive the process. */
+  wallMs(): number;
+  /** Monotonic milliseconds: for TTLs, deadlines and windows. */
+  monotonicMs(): number;
+}
+
+/** The part of an upstream response that may be used: checked, in bailiwick, names canonical. */
+export interface UpstreamResponse {
+  readonly rcode: number;
+  readonly answers: readonly ResourceRecord[];
+  readonly authority: readonly ResourceRecord[];
+  readonly authenticData: boolean;
+}
+
+export type UpstreamFailure = 'timeout' | 'unreachable' | 'malformed' | 'all-down';
+
+export type ExchangeResult =
+  | { readonly kind: 'response'; readonly response: UpstreamResponse; readonly upstream: string; readonly latencyMs: number }
+  | { readonly kind: 'failure'; readonly reason: UpstreamFailure; readonly detail: string };
+
+/** Implemented in `upstream/`. A group is an ordered set of upstreams that serve one zone or the default. */
+export interface UpstreamGroup {
+  readonly id: string;
+  /** Sends the permitted question; resolves always (never rejects for network reasons) and within the group's patience. */
+  exchange(permit: SendPermit): Promise<ExchangeResult>;
+}
+
+/** A cached answer; TTLs are aged by the reader with `storedAtMs`. */
+export interface CachedAnswer {
+  readonly rcode: number;
+  readonly answers: readonly ResourceRecord[];
+  readonly authority: readonly ResourceRecord[];
+  readonly authenticData: boolean;
+  readonly storedAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+/** Implemented in `cache/`. Times are monotonic milliseconds. */
+export interface AnswerCache {
+  /** Fresh entry or null. Does not change recency of anything a session could probe. */
+  peek(group: string, qname: QName, qtype: number, nowMs: number): CachedAnswer | null;
+  /** Stores what RFC 2308 and the TTL bounds allow; returns the entry as it will be served (also when not stored). */
+  store(group: string, qname: QName, qtype: number, response: UpstreamResponse, ttlFloorSeconds: number, nowMs: number): CachedAnswer;
+  readonly size: number;
+}
+
+/** Implemented in `reputation/`. Never waits: what is not known yet is `unknown`, and asking may start a look-up. */
+export interface DomainAges {
+  /** `icannDomain`: the ICANN registrable domain in presentation form, the only thing that is ever asked for. */
+  ageDays(icannDomain: string): number | 'unknown';
+}
+
+/** Evidence that must outlive a crash before the answer announcing it leaves. Implemented in `storage/`. */
+export interface QuarantineRecord {
+  readonly id: string;
+  readonly session: string;
+  readonly state: 'quarantined' | 'watch' | 'released' | 'confirmed';
+  readonly epoch: number;
+  readonly atMs: number;
+  /** Wall time at which it turns into `watch`; null once released or confirmed. */
+  readonly expiresAtMs: number | null;
+  readonly policy: string;
+  readonly parent: string;
+  readonly qname: string;
+  readonly qtype: string;
+  readonly score: number;
+  readonly signals: readonly { readonly name: string; readonly value: number; readonly contribution: number }[];
+  readonly leakBits: number;
+  readonly reason: string;
+}
+
+export interface QuarantineChange {
+  readonly id: string;
+  readonly atMs: number;
+  readonly from: QuarantineRecord['state'] | 'normal';
+  readonly to: QuarantineRecord['state'];
+  readonly actor: string;
+  readonly reason: string;
+}
+
+export interface QuarantineLedger {
+  /** All records as they stand, oldest first (start-up). */
+  load(): readonly QuarantineRecord[];
+  history(id: string): readonly QuarantineChange[];
+  /** Resolves once the record and the change are on disk (group commit, at most 50 ms); rejects when they cannot be. */
+  commit(record: QuarantineRecord, change: QuarantineChange): Promise<void>;
+}
+
+/** What a session has let out and how it scored, as it must survive a crash. Implemented in `storage/`. */
+export interface SessionCounters {
+  readonly session: string;
+  readonly epoch: number;
+  readonly score: number;
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+}
+
+/** A scope of the leak meter: one session below one parent, one session over all unlisted parents, or the fleet below one parent. */
+export interface MeterScope {
+  /** Session key, or `*` for the fleet. */
+  readonly session: string;
+  /** Registrable domain in presentation form, or `*` for all unlisted parents. */
+  readonly parent: string;
+}
+
+export interface StoredMeter extends MeterScope {
+  readonly epoch: number;
+  /** Bits written as spent: what was spent, rounded up to the open lease. */
+  readonly leasedBits: number;
+  /** Wall time of the last write, for refills. */
+  readonly atMs: number;
+}
+
+/**
+ * Bits are written as spent before they are spent. Synchronous, because decision and charge are one step; a write reaches the
+ * operating system (survives `kill -9`) without waiting for the disk. Throws when it cannot be written: the query is refused.
+ */
+export interface MeterStore {
+  loadSession(session: string): { readonly counters: SessionCounters | null; readonly meters: readonly StoredMeter[] };
+  loadFleet(): readonly StoredMeter[];
+  saveMeters(meters: readonly StoredMeter[]): void;
+  saveCounters(counters: SessionCounters): void;
+  /** The newest `limit` sessions with lasting counters (for `sessions`). */
+  listSessions(limit: number): readonly SessionCounters[];
+}
+
+export type VerdictKind = 'allow' | 'flag' | 'refuse' | 'quarantine';
+
+/** One decision worth keeping, as it is stored and sent as an event. */
+export interface DecisionRecord {
+  readonly id: string;
+  readonly atMs: number;
+  readonly session: string;
+  readonly policy: string;
+  readonly mode: 'observe' | 'enforce';
+  readonly verdict: VerdictKind;
+  /** What enforcing would have done, on this query's own merits. */
+  readonly wouldVerdict: VerdictKind;
+  readonly afterWouldQuarantine: boolean;
+  readonly reason: string;
+  /** The entry that decided: section and pattern, or null. */
+  readonly rule: string | null;
+  readonly score: number;
+  readonly signals: readonly { readonly name: string; readonly value: number; readonly contribution: number }[];
+  /** RFC 1035 §5.1 form. */
+  readonly qname: string;
+  readonly qtype: string;
+  readonly parent: string;
+  readonly leakBits: number;
+  readonly forwarded: boolean;
+  readonly rcode: string;
+}
+
+/** Implemented in `storage/`. Never waits and never throws; what does not fit is dropped and counted. */
+export interface DecisionSink {
+  record(decision: DecisionRecord): void;
+}
