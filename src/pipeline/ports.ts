@@ -57,7 +57,7 @@ export interface AnswerCache {
 /** Implemented in `reputation/`. Never waits: what is not known yet is `unknown`, and asking may start a look-up. */
 export interface DomainAges {
   /** `icannDomain`: the ICANN registrable domain in presentation form, the only thing that is ever asked for. */
-  ageDays(icannDomain: string): number | 'unknown';
+  ageDays(icannDomain: string, session?: string): number | 'unknown';
 }
 
 /** Evidence that must outlive a crash before the answer announcing it leaves. Implemented in `storage/`. */
@@ -126,10 +126,17 @@ export interface StoredMeter extends MeterScope {
  * operating system (survives `kill -9`) without waiting for the disk. Throws when it cannot be written: the query is refused.
  */
 export interface MeterStore {
-  loadSession(session: string): { readonly counters: SessionCounters | null; readonly meters: readonly StoredMeter[] };
-  loadFleet(): readonly StoredMeter[];
+  loadSession(session: string): SessionCounters | null;
+  /** One scope's lasting meter (an evicted or restarted meter comes back from here: eviction never forgives); null: nothing spent. */
+  loadMeter(scope: MeterScope): StoredMeter | null;
+  /** The meters of one session, most bits first (for `sessions show`). */
+  listMeters(session: string, limit: number): readonly StoredMeter[];
   saveMeters(meters: readonly StoredMeter[]): void;
   saveCounters(counters: SessionCounters): void;
+  /** A release: the session's score and the meters of these parents (and its `*` meter) start at 0 under the new epoch. */
+  openSessionEpoch(counters: SessionCounters, parents: readonly string[]): void;
+  /** Switching from observe to enforce: every meter and score starts at 0. */
+  openMeterEpoch(): void;
   /** The newest `limit` sessions with lasting counters (for `sessions`). */
   listSessions(limit: number): readonly SessionCounters[];
 }
