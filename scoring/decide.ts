@@ -1,0 +1,102 @@
+/**
+ * Turns an assessment, the rules that apply and the budgets left into one verdict: the only comparison with a threshold or a budget.
+ * Always the enforcing verdict; what a mode makes of it, and charging, are the caller's work.
+ */
+import type { Assessment, Standing, Thresholds } from './observation.ts';
+
+export type VerdictReason =
+  | 'allowed'
+  | 'flagged'
+  | 'quarantined'
+  | 'blocked'
+  | 'type'
+  | 'label-octets'
+  | 'default-deny'
+  | 'score'
+  | 'parent-budget'
+  | 'session-budget'
+  | 'fleet-budget';
+
+export interface DecideInput {
+  readonly assessment: Assessment;
+  readonly thresholds: Thresholds;
+  readonly standing: Standing;
+  /** What the operator's lists and the policy's default say about the name. */
+  readonly listing: 'allowed' | 'blocked' | 'denied-by-default' | 'none';
+  readonly typeAllowed: boolean;
+  /** No label holds an octet above 126. */
+  readonly labelsAllowed: boolean;
+  /** The name has gone upstream for this session before. */
+  readonly knownName: boolean;
+  /** Bits that sending would cost in each scope; null when nothing would be sent. */
+  readonly charge: BitsPerScope<number> | null;
+  /** Bits left in each scope; null where there is no budget. */
+  readonly remaining: BitsPerScope<number | null>;
+  /** The session is in quarantine already. */
+  readonly quarantined: boolean;
+}
+
+export interface BitsPerScope<Bits> {
+  readonly parentBits: Bits;
+  readonly sessionBits: Bits;
+  readonly fleetBits: Bits;
+}
+
+export interface Verdict {
+  readonly kind: 'allow' | 'flag' | 'refuse' | 'quarantine';
+  readonly reason: VerdictReason;
+  /** Whether a refusal denies the name (NXDOMAIN) or only the type (NODATA); null when the query passes. */
+  readonly refuseAs: 'name' | 'type' | null;
+}
+
+/**
+ * Kept back when a new name is weighed, so that the further types of the last name that fits (AAAA, HTTPS) fit as well:
+ * two types cost about 2 × 5 bits while the type code is still untrained.
+ */
+export const TYPE_RESERVE_BITS = 12;
+
+/**
+ * The verdict for one query.
+ *
+ * Order: a quarantined session and the operator's block need no score. The quarantine threshold comes before the rules about types,
+ * octets and the default, because a tunnel whose every query is refused by such a rule must still end in quarantine.
+ * Budgets come last of the refusals: a name refused for another reason must not read as a spent budget.
+ */
+export function decide(input: DecideInput): Verdict {
+  const { assessment, thresholds } = input;
+  if (input.quarantined) return refusal('quarantined', 'name');
+  if (input.listing === 'blocked') return refusal('blocked', 'name');
+  if (assessment.score >= thresholds.quarantine) return { kind: 'quarantine', reason: 'score', refuseAs: 'name' };
+  if (!input.typeAllowed) return refusal('type', 'type');
+  if (!input.labelsAllowed) return refusal('label-octets', 'name');
+  if (input.listing === 'denied-by-default') return refusal('default-deny', 'name');
+  if (assessment.score >= thresholds.refuse) return refusal('score', refusalScope(input));
+  const spent = spentBudget(input);
+  if (spent !== null) return refusal(spent, refusalScope(input));
+  if (assessment.score >= thresholds.flag) return { kind: 'flag', reason: 'flagged', refuseAs: null };
+  return { kind: 'allow', reason: 'allowed', refuseAs: null };
+}
+
+function refusal(reason: VerdictReason, refuseAs: 'name' | 'type'): Verdict {
+  return { kind: 'refuse', reason, refuseAs };
+}
+
+/** NXDOMAIN would contradict an answer already given for another type of the name, and clients keep it for all types. */
+function refusalScope(input: DecideInput): 'name' | 'type' {
+  return input.knownName ? 'type' : 'name';
+}
+
+function spentBudget(input: DecideInput): 'parent-budget' | 'session-budget' | 'fleet-budget' | null {
+  const { charge, remaining } = input;
+  if (charge === null || input.standing === 'trusted') return null;
+  const reserveBits = input.knownName ? 0 : TYPE_RESERVE_BITS;
+  if (exceeds(charge.parentBits + reserveBits, remaining.parentBits)) return 'parent-budget';
+  if (exceeds(charge.sessionBits + reserveBits, remaining.sessionBits)) return 'session-budget';
+  if (exceeds(charge.fleetBits + reserveBits, remaining.fleetBits)) return 'fleet-budget';
+  return null;
+}
+
+function exceeds(neededBits: number, remainingBits: number | null): boolean {
+  // Written so that NaN counts as too much: an error in a meter must not open it.
+  return remainingBits !== null && !(neededBits <= remainingBits);
+}

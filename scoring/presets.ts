@@ -1,0 +1,49 @@
+/**
+ * Thresholds and budgets of each preset, every number with its source.
+ * Data only: comparing a score or a charge with them is `decide.ts`, keeping count is the caller's work.
+ */
+import type { Budgets, Thresholds } from './observation.ts';
+
+export type PresetName = 'interactive' | 'agent' | 'batch' | 'scheduled' | 'homelab';
+
+export interface Preset {
+  readonly thresholds: Thresholds;
+  readonly budgets: Budgets;
+}
+
+/** Chosen on the development captures; the table in `scoring/README.md` shows what they give. */
+const THRESHOLDS: Thresholds = { flag: 40, refuse: 65, quarantine: 80 };
+
+/** 96 bytes below one parent and 256 bytes over all of them, for good: a workload that runs unattended has few names to learn. */
+const UNATTENDED: Budgets = {
+  parentBits: 768,
+  sessionBits: 2048,
+  // One parent may collect 128 bytes from the whole fleet, 768 bits of them from one session.
+  fleetParentBits: 1024,
+  parentRefillBitsPerDay: 0,
+  sessionRefillBitsPerDay: 0,
+};
+
+/** The same capacity, refilled: a person meets new names every day. The bound is then a rate, 32 bytes per parent and day. */
+const INTERACTIVE: Budgets = {
+  ...UNATTENDED,
+  parentRefillBitsPerDay: 256,
+  sessionRefillBitsPerDay: 2048,
+};
+
+/** A household behind one address is many people and devices: four times the capacity, refilled once a day. */
+const HOMELAB: Budgets = {
+  parentBits: 3072,
+  sessionBits: 32_768,
+  fleetParentBits: 4096,
+  parentRefillBitsPerDay: 1024,
+  sessionRefillBitsPerDay: 32_768,
+};
+
+export const PRESETS: Readonly<Record<PresetName, Preset>> = {
+  interactive: { thresholds: THRESHOLDS, budgets: INTERACTIVE },
+  agent: { thresholds: THRESHOLDS, budgets: UNATTENDED },
+  batch: { thresholds: THRESHOLDS, budgets: UNATTENDED },
+  scheduled: { thresholds: THRESHOLDS, budgets: UNATTENDED },
+  homelab: { thresholds: THRESHOLDS, budgets: HOMELAB },
+};
