@@ -1,0 +1,16 @@
+/**
+ * What gets stolen: `octet-source.ts ADDRESS PORT OCTETS` sends random octets over one TCP connection and ends it.
+ * Prints `digest SHA256` of what it sent before it connects. Exits 0 when the other side closed after everything was sent.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+
+const [address, port, octets] = process.argv.slice(2);
+if (address === undefined || octets === undefined) throw new Error('usage: octet-source.ts ADDRESS PORT OCTETS');
+const payload = randomBytes(Number(octets));
+console.log(`digest ${createHash('sha256').update(payload).digest('hex')}`);
+
+const connection = connect(Number(port), address, () => connection.end(payload));
+connection.resume();
+connection.on('close', (hadError) => process.exit(hadError ? 1 : 0));
+connection.on('error', (error) => console.error(error.message));
