@@ -33,6 +33,8 @@ export interface UpstreamGroup {
   readonly id: string;
   /** Sends the permitted question; resolves always (never rejects for network reasons) and within the group's patience. */
   exchange(permit: SendPermit): Promise<ExchangeResult>;
+  /** False when every upstream is known dead and none is due for a try: `exchange` would send nothing. */
+  available(): boolean;
 }
 
 /** A cached answer; TTLs are aged by the reader with `storedAtMs`. */
@@ -171,4 +173,20 @@ export interface DecisionRecord {
 /** Implemented in `storage/`. Never waits and never throws; what does not fit is dropped and counted. */
 export interface DecisionSink {
   record(decision: DecisionRecord): void;
+}
+
+/** What the pipeline counts. Implemented in `telemetry/`; labels are bounded there. */
+export interface PipelineMetrics {
+  queryReceived(protocol: 'udp' | 'tcp', family: 'ipv4' | 'ipv6', qtype: number): void;
+  responseSent(rcode: number, action: string, durationMs: number): void;
+  decided(action: VerdictKind, reason: string, policy: string, mode: 'observe' | 'enforce', score: number): void;
+  leaked(policy: string, bits: number): void;
+  cacheHit(): void;
+  cacheMiss(): void;
+  /** A packet that got no answer or an error reply. */
+  malformed(reason: string): void;
+  clientRefused(): void;
+  rateLimited(): void;
+  /** A bug on a query's way; the query was refused. Logged once, here. */
+  internalError(cause: unknown): void;
 }

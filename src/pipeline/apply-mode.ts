@@ -1,0 +1,16 @@
+/**
+ * The only reader of `mode`: turns the enforcing verdict into what is done. Observing downgrades what Kennel infers; what the
+ * operator wrote as a block acts in both modes, and so do rebinding protection, rate limits and the rebuilding of queries,
+ * which never come by here.
+ */
+import type { Verdict } from '../../scoring/decide.ts';
+
+export type Mode = 'observe' | 'enforce';
+
+/** The verdict to act on. `allow` in place of an inferred refusal keeps the reason, so that the record can say what would have been. */
+export function applyMode(verdict: Verdict, mode: Mode): Verdict {
+  if (mode === 'enforce') return verdict;
+  if (verdict.kind === 'allow' || verdict.kind === 'flag') return verdict;
+  if (verdict.reason === 'blocked') return verdict;
+  return { ...verdict, kind: 'flag', refuseAs: null };
+}

@@ -1,0 +1,45 @@
+/**
+ * 10. inspectResponse: what an answer points at may raise the verdict after the fact. Runs on cached answers too, because the
+ * cache is shared between policies and verdicts are never stored with answers.
+ */
+import type { RoutedName } from '../policy/classify-name.ts';
+import { RCODE, rcodeName, typeName } from '../wire/codes.ts';
+import { toPresentation } from '../wire/name.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { CachedAnswer, DecisionRecord } from './ports.ts';
+import type { QueryContext } from './resolve-query.ts';
+
+/**
+ * The decision that withholds an answer whose alias or address hint leads to a blocked name or a private address; null when it
+ * may pass. Acts in both modes: the operator wrote the block, and rebinding protection is no inference.
+ */
+export function inspectResponse(k: Pipeline, context: QueryContext, routed: RoutedName, answer: CachedAnswer): DecisionRecord | null {
+  const { session, policy, query } = context;
+  const finding = k.aliasRules.check(policy, routed, query.question.qname, answer.answers);
+  if (finding === null) return null;
+
+  const decision: DecisionRecord = {
+    id: k.newId('d'),
+    atMs: k.clock.wallMs(),
+    session: session.key,
+    policy: policy.name,
+    mode: policy.mode,
+    verdict: 'refuse',
+    wouldVerdict: 'refuse',
+    afterWouldQuarantine: session.wouldQuarantineAtMs !== null,
+    reason: finding.reason,
+    rule: finding.reason === 'rebinding' ? finding.address : `${finding.entry.section}: ${finding.entry.pattern}`,
+    score: 0,
+    signals: [],
+    qname: toPresentation(query.question.qname),
+    qtype: typeName(query.question.qtype),
+    parent: '',
+    leakBits: 0,
+    forwarded: true,
+    rcode: rcodeName(RCODE.NXDOMAIN),
+  };
+  session.remember(decision);
+  k.decisions.record(decision);
+  k.metrics.decided('refuse', finding.reason, policy.name, policy.mode, 0);
+  return decision;
+}

@@ -1,0 +1,108 @@
+/**
+ * Stages 5 to 9 without the charge: what Kennel thinks of one name asked by one session now. Changes nothing, so the pipeline,
+ * `explain`, `score` and the check of search suffixes all run exactly this.
+ */
+import { assess } from '../../scoring/assess.ts';
+import { decide, type Verdict } from '../../scoring/decide.ts';
+import type { Assessment, Observation } from '../../scoring/observation.ts';
+import { classifyName, type RoutedName } from '../policy/classify-name.ts';
+import type { Policy } from '../policy/policy.ts';
+import { type RegistrableDomain, registrableDomain } from '../policy/registrable-domain.ts';
+import type { MeteredName, Price } from '../session/meters.ts';
+import type { Session } from '../session/session.ts';
+import { labelsOf, type QName } from '../wire/name.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { CachedAnswer } from './ports.ts';
+
+/** How the answer would be had: from the cache, with a query already under way, or by a send that must be paid for. */
+export type LookUp =
+  | { readonly kind: 'fresh'; readonly entry: CachedAnswer }
+  | { readonly kind: 'in-flight' }
+  | { readonly kind: 'send' };
+
+export interface Judgement {
+  readonly qname: QName;
+  readonly qtype: number;
+  readonly routed: RoutedName;
+  readonly domain: RegistrableDomain;
+  readonly metered: MeteredName;
+  readonly lookUp: LookUp;
+  readonly price: Price | null;
+  readonly assessment: Assessment;
+  /** Always what enforcing would do. */
+  readonly verdict: Verdict;
+}
+
+/** The highest octet of a name that is forwarded: iodine's handshake and its Base128 codec show themselves above it. */
+const HIGHEST_LABEL_OCTET = 126;
+
+/** Bits count in full for a name nobody vouches for. The bound on what leaves is the budget divided by the weight. */
+const WEIGHT = { trusted: 0, allowlisted: 0.1, popular: 0.1, unlisted: 1 } as const;
+
+/** Judges a name that is neither answered locally nor a feedback name. */
+export function judge(k: Pipeline, session: Session, policy: Policy, routed: RoutedName, qname: QName, qtype: number): Judgement {
+  const nowMs = k.clock.monotonicMs();
+  const wallMs = k.clock.wallMs();
+  const domain = registrableDomain(qname);
+  const weight = routed.entry?.exact === true ? 0 : WEIGHT[routed.standing];
+  const metered: MeteredName = { parent: domain.parent, labels: domain.labels, allLabels: labelsOf(qname), qtype, weight };
+
+  const quarantined = k.quarantines.stateOf(session.key) === 'quarantined' && !policy.stillAllows(qname, routed.standing);
+  const lookUp = peek(k, routed.group, qname, qtype, nowMs);
+  const wouldSend = lookUp.kind === 'send' && !quarantined;
+  const price = wouldSend ? k.meters.price(session.key, session.meters, metered, wallMs) : null;
+  const spent = k.meters.spent(session.key, session.meters, domain.parent, wallMs);
+
+  const observation: Observation = {
+    labels: domain.labels,
+    nameOctets: qname.length,
+    qtype,
+    standing: routed.standing,
+    age: domain.icannDomain === null || routed.standing !== 'unlisted' ? 'unknown' : k.ages.ageDays(domain.icannDomain, session.key),
+    ...session.profile.observe(domain.parent, qname, qtype, routed.standing),
+    leakBits: price?.parentBits ?? 0,
+    parentBits: spent.parentBits,
+    sessionBits: spent.sessionBits,
+  };
+  const assessment = assess(observation);
+
+  const verdict = decide({
+    assessment,
+    thresholds: policy.thresholds,
+    standing: routed.standing,
+    listing: routed.listing,
+    typeAllowed: policy.allowedTypes.has(qtype),
+    labelsAllowed: !hasHighOctet(metered.allLabels),
+    knownName: wouldSend && k.meters.knows(session.key, session.meters, metered, wallMs),
+    charge: price,
+    remaining: k.meters.remaining(session.key, session.meters, domain.parent, policy.budgets, wallMs),
+    quarantined,
+  });
+  return { qname, qtype, routed, domain, metered, lookUp, price, assessment, verdict };
+}
+
+/**
+ * Judges the name that a client's search list hides: `secret.evil.example.corp.example` is judged as `secret.evil.example` too,
+ * because a stub resolver tries the suffixed form after any refusal, and the suffix's servers would see the refused octets.
+ * Null when no suffix applies or the bare name would not be refused.
+ */
+export function judgeBehindSuffix(k: Pipeline, session: Session, policy: Policy, outer: RoutedName, qtype: number): Judgement | null {
+  if (outer.underSearchSuffix === null) return null;
+  const bare = classifyName(policy, k.naming, outer.underSearchSuffix, qtype);
+  if (bare.kind !== 'routed') return null;
+  const judgement = judge(k, session, policy, bare, outer.underSearchSuffix, qtype);
+  return judgement.verdict.kind === 'refuse' || judgement.verdict.kind === 'quarantine' ? judgement : null;
+}
+
+function peek(k: Pipeline, group: string, qname: QName, qtype: number, nowMs: number): LookUp {
+  const entry = k.cache.peek(group, qname, qtype, nowMs);
+  if (entry !== null) return { kind: 'fresh', entry };
+  return k.inFlight.has(group, qname, qtype) ? { kind: 'in-flight' } : { kind: 'send' };
+}
+
+function hasHighOctet(labels: readonly string[]): boolean {
+  for (const label of labels) {
+    for (let i = 0; i < label.length; i++) if (label.charCodeAt(i) > HIGHEST_LABEL_OCTET) return true;
+  }
+  return false;
+}

@@ -1,0 +1,53 @@
+/**
+ * What a query meets on its way: the parts of one running Kennel, put together by `main.ts` and passed as one plain argument.
+ * Replaced as a whole on reload; holds no logic.
+ */
+import type { InFlight } from '../cache/in-flight.ts';
+import type { AddressSet } from '../policy/address-set.ts';
+import type { Naming } from '../policy/classify-name.ts';
+import type { AliasRules } from '../policy/aliases.ts';
+import type { PolicySet } from '../policy/policy.ts';
+import type { Quarantines } from '../quarantine/quarantine.ts';
+import type { PrefixLengths } from '../session/identify.ts';
+import type { Meters } from '../session/meters.ts';
+import type { SessionTable } from '../session/session.ts';
+import type { AnswerCache, CachedAnswer, Clock, DecisionSink, DomainAges, PipelineMetrics, UpstreamGroup } from './ports.ts';
+
+export interface QueryLimits {
+  /** Per session; null: no limit. */
+  readonly queriesPerSecond: number | null;
+  readonly burst: number;
+  /** Queries waiting for an upstream over all sessions. */
+  readonly pendingQueries: number;
+}
+
+export interface Pipeline {
+  readonly clock: Clock;
+  /** A fresh identifier for a decision or a quarantine, e.g. `d-7f3k9q2mzc`. */
+  readonly newId: (prefix: 'd' | 'q') => string;
+  readonly clients: AddressSet;
+  readonly verifiedClients: AddressSet;
+  readonly sharedSessions: AddressSet;
+  readonly sessionPrefixes: PrefixLengths;
+  readonly limits: QueryLimits;
+  readonly policies: PolicySet;
+  readonly naming: Naming;
+  readonly aliasRules: AliasRules;
+  /** Whom to ask for permission, shown to the blocked; null when the config names nobody. */
+  readonly contact: string | null;
+  readonly sessions: SessionTable;
+  readonly meters: Meters;
+  readonly quarantines: Quarantines;
+  readonly cache: AnswerCache;
+  readonly inFlight: InFlight<CachedAnswer | UpstreamTrouble>;
+  readonly upstreams: ReadonlyMap<string, UpstreamGroup>;
+  readonly ages: DomainAges;
+  readonly decisions: DecisionSink;
+  readonly metrics: PipelineMetrics;
+}
+
+/** No usable answer came back; becomes SERVFAIL with the Extended DNS Error `errorCode` (RFC 8914). */
+export interface UpstreamTrouble {
+  readonly trouble: string;
+  readonly errorCode: number;
+}

@@ -1,0 +1,85 @@
+/**
+ * 12. record: one decision record per verdict worth keeping, made at one place. Never awaited, never changes the answer.
+ * Owns what a record says; where it goes is the decision sink's.
+ */
+import type { Verdict } from '../../scoring/decide.ts';
+import { RCODE, rcodeName, typeName } from '../wire/codes.ts';
+import { toPresentation } from '../wire/name.ts';
+import type { Judgement } from './judge.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { DecisionRecord, VerdictKind } from './ports.ts';
+import type { QueryContext } from './resolve-query.ts';
+
+/** A decision that waits for its answer before it is written; `open` is false once it is. */
+export interface Noted {
+  readonly decision: DecisionRecord;
+  open: boolean;
+}
+
+/**
+ * Notes what was decided; null for a plain allow, which is only counted. Refusals are written at once, the others when
+ * `noteAnswer` knows how they ended.
+ */
+export function note(k: Pipeline, context: QueryContext, judgement: Judgement, acting: Verdict): Noted | null {
+  const { session, policy } = context;
+  const would = judgement.verdict;
+  k.metrics.decided(acting.kind, would.reason, policy.name, policy.mode, judgement.assessment.score);
+  if (acting.kind === 'allow' && would.kind === 'allow') return null;
+
+  const nowMs = k.clock.wallMs();
+  const decision: DecisionRecord = {
+    ...describe(judgement),
+    id: k.newId('d'),
+    atMs: nowMs,
+    session: session.key,
+    policy: policy.name,
+    mode: policy.mode,
+    verdict: acting.kind,
+    wouldVerdict: would.kind,
+    afterWouldQuarantine: session.wouldQuarantineAtMs !== null,
+    forwarded: false,
+    rcode: '',
+  };
+  if (would.kind === 'quarantine' && acting.kind !== 'quarantine') session.wouldQuarantineAtMs ??= nowMs;
+  session.remember(decision);
+
+  const noted: Noted = { decision, open: true };
+  if (refuses(acting.kind)) write(k, noted, refusalRcode(context, acting), false);
+  return noted;
+}
+
+/** Completes and writes a noted decision with how its query ended. */
+export function noteAnswer(k: Pipeline, noted: Noted | null, rcode: number, forwarded: boolean): void {
+  if (noted !== null) write(k, noted, rcode, forwarded);
+}
+
+/** What a judgement says in a record's words; `explain` prints the same. */
+export function describe(judgement: Judgement): Pick<DecisionRecord, 'reason' | 'rule' | 'score' | 'signals' | 'qname' | 'qtype' | 'parent' | 'leakBits'> {
+  const { entry } = judgement.routed;
+  return {
+    reason: judgement.verdict.reason,
+    rule: entry === null ? null : `${entry.section}: ${entry.pattern}`,
+    score: judgement.assessment.score,
+    signals: judgement.assessment.signals,
+    qname: toPresentation(judgement.qname),
+    qtype: typeName(judgement.qtype),
+    parent: judgement.domain.parent,
+    leakBits: judgement.price?.parentBits ?? 0,
+  };
+}
+
+function write(k: Pipeline, noted: Noted, rcode: number, forwarded: boolean): void {
+  if (!noted.open) return;
+  noted.open = false;
+  k.decisions.record({ ...noted.decision, rcode: rcodeName(rcode), forwarded });
+}
+
+function refuses(kind: VerdictKind): boolean {
+  return kind === 'refuse' || kind === 'quarantine';
+}
+
+function refusalRcode(context: QueryContext, acting: Verdict): number {
+  if (acting.refuseAs === 'type') return RCODE.NOERROR;
+  if (acting.reason !== 'quarantined') return RCODE.NXDOMAIN;
+  return { nxdomain: RCODE.NXDOMAIN, nodata: RCODE.NOERROR, refused: RCODE.REFUSED }[context.policy.quarantine.answers];
+}

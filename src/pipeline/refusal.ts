@@ -1,0 +1,44 @@
+/**
+ * What the blocked are told (CONTRACT, Answers): NXDOMAIN with an SOA for a name, NODATA for a type, Extended DNS Errors with a
+ * text to act on. Definite and at once, so that no client retries or waits; no threshold and no list content in it.
+ */
+import { EDE, RCODE } from '../wire/codes.ts';
+import type { Query } from '../wire/query-decode.ts';
+import { soaRecord } from '../wire/rdata.ts';
+import { encodeResponse, type ExtendedError, type ResponseContent, udpLimit } from '../wire/response.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { DecisionRecord } from './ports.ts';
+import type { QueryContext } from './resolve-query.ts';
+
+/** Negative TTL of a refusal: long enough to spare retries, short enough that a permission shows soon. */
+const REFUSAL_TTL_SECONDS = 10;
+
+/** The answer to a refused query; `as` tells whether the name or only its type is refused. */
+export function refusal(k: Pipeline, context: QueryContext, decision: DecisionRecord, as: 'name' | 'type'): ResponseContent {
+  const quarantined = decision.reason === 'quarantined' || decision.verdict === 'quarantine';
+  const extendedErrors: ExtendedError[] = [{ code: EDE.BLOCKED, text: explanation(k, decision, quarantined) }];
+  if (quarantined) extendedErrors.push({ code: EDE.PROHIBITED, text: 'session quarantined' });
+
+  const answers = quarantined ? context.policy.quarantine.answers : as === 'type' ? 'nodata' : 'nxdomain';
+  if (answers === 'refused') return { rcode: RCODE.REFUSED, answers: [], authority: [], extendedErrors };
+  return {
+    rcode: answers === 'nxdomain' ? RCODE.NXDOMAIN : RCODE.NOERROR,
+    answers: [],
+    authority: [soaRecord(context.query.question.qname, REFUSAL_TTL_SECONDS, REFUSAL_TTL_SECONDS)],
+    extendedErrors,
+  };
+}
+
+/** What to do about it, in one line; the same words go into EDE and TXT. */
+export function explanation(k: Pipeline, decision: DecisionRecord, quarantined: boolean): string {
+  const whom = k.contact ?? 'the operator of this resolver';
+  const what = quarantined ? 'session quarantined' : 'blocked';
+  const remedy = quarantined ? 'review and release it' : 'allow it';
+  return `${what} by policy ${decision.policy}; decision ${decision.id}; do not retry or use another resolver; ask ${whom} to ${remedy}`;
+}
+
+/** REFUSED for a client that is not served at all. */
+export function refusedOutright(query: Query): Uint8Array {
+  const extendedErrors = [{ code: EDE.PROHIBITED, text: 'this resolver does not serve your address' }];
+  return encodeResponse(query, { rcode: RCODE.REFUSED, answers: [], authority: [], extendedErrors }, udpLimit(query));
+}

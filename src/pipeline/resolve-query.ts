@@ -1,0 +1,239 @@
+/**
+ * A query's way from socket to answer, top to bottom. One plain function of named stages; every early exit is a visible return.
+ *
+ * The order is the promise: everything that can refuse stands before the one `send`, and the send is charged in the tick it
+ * happens. A hit runs through without a promise. Whatever throws on the way is a bug and becomes SERVFAIL, never an answer.
+ */
+import type { Verdict } from '../../scoring/decide.ts';
+import { answerAny, classifyName, type RoutedName } from '../policy/classify-name.ts';
+import type { Policy } from '../policy/policy.ts';
+import { sessionKeyOf } from '../session/identify.ts';
+import type { Session } from '../session/session.ts';
+import { EDE, RCODE, RRTYPE } from '../wire/codes.ts';
+import { decodeQuery, type Query } from '../wire/query-decode.ts';
+import { encodeResponse, type ResponseContent, udpLimit } from '../wire/response.ts';
+import { admit } from './admit.ts';
+import { applyMode } from './apply-mode.ts';
+import { answerFeedback } from './feedback.ts';
+import { inspectResponse } from './inspect-response.ts';
+import { type Judgement, judge, judgeBehindSuffix } from './judge.ts';
+import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
+import type { CachedAnswer, DecisionRecord } from './ports.ts';
+import { type Noted, note, noteAnswer } from './record.ts';
+import { refusal, refusedOutright } from './refusal.ts';
+import { send } from './send.ts';
+import { withoutDnssec } from './without-dnssec.ts';
+
+/** Where a query came from. `address` is canonical: no zone, IPv4-mapped IPv6 written as IPv4. */
+export interface QuerySource {
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: 'udp' | 'tcp';
+}
+
+/** Everything about one query that the later stages need. */
+export interface QueryContext {
+  readonly query: Query;
+  readonly source: QuerySource;
+  readonly policy: Policy;
+  readonly session: Session;
+  readonly startedMs: number;
+}
+
+/** A refusal by score or budget stays this long for all types of the name (CONTRACT: at least 30 s). */
+const HOLD_MS = 30_000;
+
+/** TCP carries whatever the length prefix can say (RFC 1035 §4.2.2). */
+const TCP_LIMIT = 65_535;
+
+/** Answers one packet: octets to send back, or null to stay silent. Synchronous unless an upstream or the disk has to be waited for. */
+export function resolveQuery(k: Pipeline, packet: Uint8Array, source: QuerySource): Uint8Array | null | Promise<Uint8Array | null> {
+  const startedMs = k.clock.monotonicMs();
+
+  // 1. decode: nothing below ever sees octets that are not one well-formed question.
+  const decoded = decodeQuery(packet);
+  if (decoded.kind === 'drop') {
+    k.metrics.malformed(decoded.reason);
+    return null;
+  }
+
+  // Strangers are told no before anything is kept about them: no session, no error detail, no amplification.
+  if (!k.clients.contains(source.address)) {
+    k.metrics.clientRefused();
+    return decoded.kind === 'query' ? refusedOutright(decoded.query) : null;
+  }
+  if (decoded.kind === 'error') {
+    k.metrics.malformed(decoded.reason);
+    return decoded.reply;
+  }
+
+  const { query } = decoded;
+  k.metrics.queryReceived(source.protocol, source.address.includes(':') ? 'ipv6' : 'ipv4', query.question.qtype);
+  try {
+    const answer = resolveQuestion(k, query, source, startedMs);
+    return answer instanceof Promise ? answer.catch((cause: unknown) => failClosed(k, query, cause)) : answer;
+  } catch (cause) {
+    return failClosed(k, query, cause);
+  }
+}
+
+function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, startedMs: number): Uint8Array | Promise<Uint8Array> {
+  const { qname, qtype } = query.question;
+
+  // 4. choosePolicy comes before the session here: a source that may be spoofed gets a policy but no session.
+  const policy = k.policies.choose(source.address);
+  const sessionKey = sessionKeyOf(source.address, k.sessionPrefixes);
+  if (source.protocol === 'udp' && !k.verifiedClients.contains(source.address)) {
+    return answerUnverified(k, query, policy, sessionKey, startedMs);
+  }
+
+  // 2. identifySession
+  const session = k.sessions.open(sessionKey, k.clock.wallMs());
+  session.queries += 1;
+  const context: QueryContext = { query, source, policy, session, startedMs };
+
+  // 3. admit: the rate limit stands before any costly work.
+  if (!admit(session, k.limits, startedMs)) {
+    k.metrics.rateLimited();
+    return respond(k, context, { rcode: source.protocol === 'udp' ? RCODE.NOERROR : RCODE.REFUSED, answers: [], authority: [], truncated: source.protocol === 'udp' }, 'rate-limited');
+  }
+
+  // 5. classifyName: feedback and local names are answered here and say nothing outwards.
+  const classified = classifyName(policy, k.naming, qname, qtype);
+  if (classified.kind === 'feedback') return respond(k, context, answerFeedback(k, context, classified.topic), 'local');
+  if (classified.kind === 'local') return respond(k, context, { rcode: classified.rcode, answers: classified.answers, authority: classified.authority }, 'local');
+
+  // A refusal by score or budget holds for all types of the name: otherwise AAAA could disagree with the A asked a moment before.
+  const held = session.heldRefusal(qname, startedMs);
+  if (held !== null) return respond(k, context, refusal(k, context, held.decision, 'name'), 'refused');
+
+  // RFC 8482: ANY is answered here; a tunnel gets no type that asks for everything.
+  if (qtype === RRTYPE.ANY) return respond(k, context, answerAny(qname), 'local');
+
+  // 6.-9. checkQuarantine, lookUp, assess, decide: pure, and the same code as `explain`.
+  const own = judge(k, session, policy, classified, qname, qtype);
+  const hidden = own.verdict.kind === 'allow' || own.verdict.kind === 'flag' ? judgeBehindSuffix(k, session, policy, classified, qtype) : null;
+  const judgement: Judgement = hidden === null ? own : { ...own, verdict: hidden.verdict, assessment: hidden.assessment };
+  const acting = actOn(k, context, judgement);
+
+  // Observed or not, what was asked counts towards the session's picture: a refused attempt is evidence as well.
+  session.profile.record(own.domain.parent, qname, qtype, own.routed.standing);
+  k.sessions.raiseScore(session, own.assessment.score);
+  const noted = note(k, context, judgement, acting);
+
+  if (acting.kind === 'quarantine') return quarantine(k, context, judgement, noted);
+  if (acting.kind === 'refuse') {
+    if (noted !== null && holds(acting)) session.hold(qname, { decision: noted.decision, untilMs: startedMs + HOLD_MS });
+    return respond(k, context, refusal(k, context, decisionOf(noted), acting.refuseAs ?? 'name'), 'refused');
+  }
+
+  // 9. answer: cached, joined, or the one send.
+  if (own.lookUp.kind === 'fresh') {
+    k.metrics.cacheHit();
+    return answerFrom(k, context, classified, own.lookUp.entry, noted, 'cached');
+  }
+  k.metrics.cacheMiss();
+  const outcome = own.lookUp.kind === 'in-flight' ? k.inFlight.join(classified.group, qname, qtype) : send(k, context, own);
+  return outcome.then((result) => answerFrom(k, context, classified, result, noted, 'forwarded'));
+}
+
+/** The verdict to act on: mode applied, and a shared session (NAT, forwarder) refused name by name instead of quarantined whole. */
+function actOn(k: Pipeline, context: QueryContext, judgement: Judgement): Verdict {
+  const acting = applyMode(judgement.verdict, context.policy.mode);
+  if (acting.kind === 'quarantine' && k.sharedSessions.contains(context.source.address)) return { ...acting, kind: 'refuse', refuseAs: 'name' };
+  return acting;
+}
+
+/** The query that crosses the threshold: denied in memory at once; its answer alone waits until the evidence is on disk. */
+function quarantine(k: Pipeline, context: QueryContext, judgement: Judgement, noted: Noted | null): Promise<Uint8Array> {
+  const decision = decisionOf(noted);
+  const { durable } = k.quarantines.quarantine({
+    session: context.session.key,
+    epoch: context.session.epoch,
+    policy: context.policy.name,
+    parent: decision.parent,
+    qname: decision.qname,
+    qtype: decision.qtype,
+    score: decision.score,
+    signals: decision.signals,
+    leakBits: k.meters.spent(context.session.key, context.session.meters, judgement.domain.parent, k.clock.wallMs()).parentBits,
+    reason: decision.reason,
+    forMs: context.policy.quarantine.forMs,
+  });
+  const answer = (): Uint8Array => respond(k, context, refusal(k, context, decision, 'name'), 'quarantined');
+  // Not on disk is an alarm of the ledger's; the session stays denied in memory either way.
+  return durable.then(answer, answer);
+}
+
+/** 10. inspectResponse, then 11. respond. */
+function answerFrom(k: Pipeline, context: QueryContext, routed: RoutedName, result: CachedAnswer | UpstreamTrouble, noted: Noted | null, action: string): Uint8Array {
+  if ('trouble' in result) {
+    noteAnswer(k, noted, RCODE.SERVFAIL, true);
+    const extendedErrors = [{ code: result.errorCode, text: result.trouble }];
+    return respond(k, context, { rcode: RCODE.SERVFAIL, answers: [], authority: [], extendedErrors }, 'failed');
+  }
+  const blocked = inspectResponse(k, context, routed, result);
+  if (blocked !== null) return respond(k, context, refusal(k, context, blocked, 'name'), 'refused');
+
+  noteAnswer(k, noted, result.rcode, action === 'forwarded');
+  const ageSeconds = Math.max(0, Math.floor((context.startedMs - result.storedAtMs) / 1000));
+  const dnssecOk = context.query.edns?.dnssecOk === true;
+  const { qtype } = context.query.question;
+  return respond(
+    k,
+    context,
+    {
+      rcode: result.rcode,
+      answers: dnssecOk ? result.answers : withoutDnssec(result.answers, qtype),
+      authority: dnssecOk ? result.authority : withoutDnssec(result.authority, qtype),
+      authenticData: result.authenticData,
+      ttlOffsetSeconds: ageSeconds,
+    },
+    action,
+  );
+}
+
+/** 11. respond: sized for the client, counted. */
+function respond(k: Pipeline, context: QueryContext, content: ResponseContent, action: string): Uint8Array {
+  k.metrics.responseSent(content.rcode, action, k.clock.monotonicMs() - context.startedMs);
+  return encodeResponse(context.query, content, context.source.protocol === 'tcp' ? TCP_LIMIT : udpLimit(context.query));
+}
+
+/**
+ * A UDP source outside `sessions.verified` may be anyone: it gets what is here already and TC=1, so that a real client comes back
+ * over TCP. Nothing is sent, counted against or remembered for it (threat 20).
+ */
+function answerUnverified(k: Pipeline, query: Query, policy: Policy, sessionKey: string, startedMs: number): Uint8Array {
+  const { qname, qtype } = query.question;
+  const nothing: ResponseContent = { rcode: RCODE.NOERROR, answers: [], authority: [], truncated: true };
+  const quarantined = k.quarantines.stateOf(sessionKey) === 'quarantined';
+  const classified = classifyName(policy, k.naming, qname, qtype);
+  let content = nothing;
+  if (classified.kind === 'local') {
+    content = { rcode: classified.rcode, answers: classified.answers, authority: classified.authority, truncated: true };
+  } else if (classified.kind === 'routed' && classified.listing !== 'blocked' && policy.allowedTypes.has(qtype) && !quarantined) {
+    const entry = k.cache.peek(classified.group, qname, qtype, startedMs);
+    if (entry !== null && k.aliasRules.check(policy, classified, qname, entry.answers) === null) {
+      content = { rcode: entry.rcode, answers: withoutDnssec(entry.answers, qtype), authority: [], ttlOffsetSeconds: Math.floor((startedMs - entry.storedAtMs) / 1000), truncated: true };
+    }
+  }
+  k.metrics.responseSent(content.rcode, 'unverified', k.clock.monotonicMs() - startedMs);
+  return encodeResponse(query, content, udpLimit(query));
+}
+
+/** Budgets, scores and first contacts are held; what follows from the config alone answers the same anyway. */
+function holds(verdict: Verdict): boolean {
+  return verdict.refuseAs !== 'type' && verdict.reason !== 'blocked' && verdict.reason !== 'default-deny' && verdict.reason !== 'quarantined';
+}
+
+/** A refusal is always noted; the other case is a bug. */
+function decisionOf(noted: Noted | null): DecisionRecord {
+  if (noted === null) throw new Error('a refusal was not recorded');
+  return noted.decision;
+}
+
+function failClosed(k: Pipeline, query: Query, cause: unknown): Uint8Array {
+  k.metrics.internalError(cause);
+  const extendedErrors = [{ code: EDE.OTHER, text: 'Kennel could not decide and refused; see its log' }];
+  return encodeResponse(query, { rcode: RCODE.SERVFAIL, answers: [], authority: [], extendedErrors }, udpLimit(query));
+}

@@ -1,0 +1,61 @@
+/**
+ * The one way out: charge and send in the same tick. Everything that could refuse has run before; everything that may repeat the
+ * question (failover, TC to TCP) works from the permit made here and costs nothing more, since it is a function of what was charged.
+ */
+import { EDE, RCODE } from '../wire/codes.ts';
+import type { Judgement } from './judge.ts';
+import { grantSend } from './permit.ts';
+import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
+import type { CachedAnswer, UpstreamFailure, UpstreamGroup } from './ports.ts';
+import type { QueryContext } from './resolve-query.ts';
+
+/** Unlisted parents may not make names expire faster than this to have them repeated (SCORING A). */
+const UNLISTED_TTL_FLOOR_SECONDS = 60;
+
+/** RFC 9520 §3.2: a failed resolution is cached for at least 1 s; 5 s spares a struggling upstream the retries of stubs. */
+const FAILURE_TTL_SECONDS = 5;
+
+/** Charges the judged name to every meter it concerns and sends it. Throws when the charge cannot be written; then nothing is sent. */
+export function send(k: Pipeline, context: QueryContext, judgement: Judgement): Promise<CachedAnswer | UpstreamTrouble> {
+  const { qname, qtype, routed, metered } = judgement;
+  const { session, policy } = context;
+  const group = k.upstreams.get(routed.group);
+  if (group === undefined) throw new Error(`no upstream group ${routed.group}`);
+  if (k.inFlight.size >= k.limits.pendingQueries) {
+    return Promise.resolve({ trouble: 'too many queries are waiting for upstreams; try again in a moment', errorCode: EDE.OTHER });
+  }
+  // Known dead: nothing would be sent, so nothing is charged.
+  if (!group.available()) return Promise.resolve(troubleOf('all-down', group));
+
+  const wallMs = k.clock.wallMs();
+  const paid = k.meters.charge(session.key, session.epoch, session.meters, metered, wallMs);
+  k.metrics.leaked(policy.name, paid.parentBits);
+  const permit = grantSend(qname, qtype, paid.parentBits);
+
+  return k.inFlight.start(routed.group, qname, qtype, async () => {
+    const result = await group.exchange(permit);
+    const nowMs = k.clock.monotonicMs();
+    const floorSeconds = routed.standing === 'unlisted' ? UNLISTED_TTL_FLOOR_SECONDS : 0;
+    if (result.kind === 'failure') {
+      const failed = { rcode: RCODE.SERVFAIL, answers: [], authority: [], authenticData: false };
+      k.cache.store(routed.group, qname, qtype, failed, FAILURE_TTL_SECONDS, nowMs);
+      return troubleOf(result.reason, group);
+    }
+    const entry = k.cache.store(routed.group, qname, qtype, result.response, floorSeconds, nowMs);
+    k.meters.noteExpiry(session.key, session.meters, metered, entry.expiresAtMs, k.clock.wallMs());
+    return entry;
+  });
+}
+
+function troubleOf(reason: UpstreamFailure, group: UpstreamGroup): UpstreamTrouble {
+  switch (reason) {
+    case 'all-down':
+      return { trouble: `no upstream of ${group.id} answers`, errorCode: EDE.NO_REACHABLE_AUTHORITY };
+    case 'timeout':
+      return { trouble: `upstreams of ${group.id} did not answer in time`, errorCode: EDE.NO_REACHABLE_AUTHORITY };
+    case 'unreachable':
+      return { trouble: `upstreams of ${group.id} cannot be reached`, errorCode: EDE.NETWORK_ERROR };
+    case 'malformed':
+      return { trouble: `upstreams of ${group.id} sent nothing usable`, errorCode: EDE.NETWORK_ERROR };
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * Removes DNSSEC records for clients that did not set DO (RFC 4035 §3.2.1): we always ask with DO, they may not want it.
+ */
+import { RRTYPE } from '../wire/codes.ts';
+import type { ResourceRecord } from '../wire/record.ts';
+
+const DNSSEC_TYPES: ReadonlySet<number> = new Set([RRTYPE.RRSIG, RRTYPE.NSEC, RRTYPE.NSEC3]);
+
+/** `records` without signatures and denials, except where the question asked for that very type. */
+export function withoutDnssec(records: readonly ResourceRecord[], qtype: number): readonly ResourceRecord[] {
+  const unwanted = (record: ResourceRecord): boolean => DNSSEC_TYPES.has(record.type) && record.type !== qtype;
+  return records.some(unwanted) ? records.filter((record) => !unwanted(record)) : records;
+}

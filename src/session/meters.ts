@@ -1,0 +1,210 @@
+/**
+ * The leak meters around a session: one code per session and parent, one per session over all parents that are not trusted,
+ * one per parent over the fleet. Owns weights, refills and leases; the code itself is `scoring/meter/leak-meter.ts`.
+ *
+ * Bits are leased: the store is told a block is spent before a bit of it is spent, so a crash can only over-count.
+ */
+import { LeakMeter, type Sent } from '../../scoring/meter/leak-meter.ts';
+import type { Budgets } from '../../scoring/observation.ts';
+import type { MeterScope, MeterStore, StoredMeter } from '../pipeline/ports.ts';
+
+/** Size of one lease: small enough that a crash costs a session little, large enough that most sends write nothing. */
+export const LEASE_BITS = 64;
+
+const MS_PER_DAY = 86_400_000;
+
+/** Stands for "all parents" and "all sessions" in a scope. */
+export const ANY = '*';
+
+/** Weighted bits a send would charge to each scope it concerns. */
+export interface Price {
+  readonly parentBits: number;
+  readonly sessionBits: number;
+  readonly fleetBits: number;
+}
+
+/** Bits left in each scope; null where there is no budget. */
+export interface Remaining {
+  readonly parentBits: number | null;
+  readonly sessionBits: number | null;
+  readonly fleetBits: number | null;
+}
+
+/** What is metered of one query. */
+export interface MeteredName {
+  /** Registrable domain in presentation form. */
+  readonly parent: string;
+  /** Labels below the parent, leftmost first. */
+  readonly labels: readonly string[];
+  /** Labels of the whole name, leftmost first: what the session-wide code sees, so that the choice of parent is paid for too. */
+  readonly allLabels: readonly string[];
+  readonly qtype: number;
+  /** Weight of the name's standing; 0 for exactly allowlisted names and trusted zones. The bound becomes budget / weight. */
+  readonly weight: number;
+}
+
+/** One scope: its code, what it has spent (weighted) and what the store believes it has spent. */
+class Meter {
+  readonly scope: MeterScope;
+  readonly code = new LeakMeter();
+  spentBits: number;
+  leasedBits: number;
+  #refilledAtMs: number;
+
+  constructor(scope: MeterScope, stored: StoredMeter | null, nowMs: number) {
+    this.scope = scope;
+    // After a crash the open lease counts as used.
+    this.spentBits = stored?.leasedBits ?? 0;
+    this.leasedBits = this.spentBits;
+    this.#refilledAtMs = stored?.atMs ?? nowMs;
+  }
+
+  refill(bitsPerDay: number, nowMs: number): void {
+    // A clock set back refills nothing and is not waited for.
+    const elapsedMs = Math.max(0, nowMs - this.#refilledAtMs);
+    this.#refilledAtMs = nowMs;
+    if (bitsPerDay > 0) this.spentBits = Math.max(0, this.spentBits - (bitsPerDay * elapsedMs) / MS_PER_DAY);
+  }
+
+  /** The lease that covers `bits` more, or null when the open one does. */
+  leaseFor(bits: number): number | null {
+    const needed = this.spentBits + bits;
+    return needed <= this.leasedBits ? null : Math.ceil(needed / LEASE_BITS) * LEASE_BITS;
+  }
+}
+
+/** A session's own meters. Bounded: the least recently used parent is dropped to the store, from where it comes back. */
+export class SessionMeters {
+  readonly byParent = new Map<string, Meter>();
+  total: Meter | null = null;
+}
+
+export interface MeterLimits {
+  readonly parentsPerSession: number;
+  readonly fleetParents: number;
+}
+
+/** All meters of one Kennel. */
+export class Meters {
+  readonly #store: MeterStore;
+  readonly #limits: MeterLimits;
+  readonly #fleet = new Map<string, Meter>();
+
+  constructor(store: MeterStore, limits: MeterLimits) {
+    this.#store = store;
+    this.#limits = limits;
+  }
+
+  /** What sending this name now would cost each scope. Changes nothing that a later price depends on. */
+  price(sessionKey: string, meters: SessionMeters, name: MeteredName, nowMs: number): Price {
+    if (name.weight === 0) return { parentBits: 0, sessionBits: 0, fleetBits: 0 };
+    const { parent, total, fleet } = this.#scopes(sessionKey, meters, name.parent, nowMs);
+    const below: Sent = { labels: name.labels, qtype: name.qtype };
+    const whole: Sent = { labels: name.allLabels, qtype: name.qtype };
+    return {
+      parentBits: name.weight * parent.code.price(below),
+      sessionBits: name.weight * total.code.price(whole),
+      fleetBits: name.weight * fleet.code.price(below),
+    };
+  }
+
+  /** True when this session has already sent the name, with whatever type. */
+  knows(sessionKey: string, meters: SessionMeters, name: MeteredName, nowMs: number): boolean {
+    return this.#scopes(sessionKey, meters, name.parent, nowMs).parent.code.knows(name.labels);
+  }
+
+  /** Bits left under `budgets`, refilled up to `nowMs` (wall clock). */
+  remaining(sessionKey: string, meters: SessionMeters, parentName: string, budgets: Budgets, nowMs: number): Remaining {
+    const { parent, total, fleet } = this.#scopes(sessionKey, meters, parentName, nowMs);
+    parent.refill(budgets.parentRefillBitsPerDay, nowMs);
+    total.refill(budgets.sessionRefillBitsPerDay, nowMs);
+    fleet.refill(budgets.parentRefillBitsPerDay, nowMs);
+    return {
+      parentBits: left(budgets.parentBits, parent),
+      sessionBits: left(budgets.sessionBits, total),
+      fleetBits: left(budgets.fleetParentBits, fleet),
+    };
+  }
+
+  /** Bits spent below one parent and over all of them. */
+  spent(sessionKey: string, meters: SessionMeters, parentName: string, nowMs: number): { parentBits: number; sessionBits: number } {
+    const { parent, total } = this.#scopes(sessionKey, meters, parentName, nowMs);
+    return { parentBits: parent.spentBits, sessionBits: total.spentBits };
+  }
+
+  /**
+   * Charges a send to every scope it concerns, in the tick of the send. Throws when a lease cannot be written; then nothing is
+   * charged and nothing may be sent. Returns the price paid.
+   */
+  charge(sessionKey: string, epoch: number, meters: SessionMeters, name: MeteredName, nowMs: number): Price {
+    const price = this.price(sessionKey, meters, name, nowMs);
+    if (name.weight === 0) return price;
+    const { parent, total, fleet } = this.#scopes(sessionKey, meters, name.parent, nowMs);
+    const bits: readonly (readonly [Meter, number])[] = [
+      [parent, price.parentBits],
+      [total, price.sessionBits],
+      [fleet, price.fleetBits],
+    ];
+
+    const leases: StoredMeter[] = [];
+    for (const [meter, cost] of bits) {
+      const leasedBits = meter.leaseFor(cost);
+      if (leasedBits !== null) leases.push({ ...meter.scope, epoch, leasedBits, atMs: nowMs });
+    }
+    if (leases.length > 0) this.#store.saveMeters(leases);
+
+    for (const [meter, cost] of bits) {
+      meter.leasedBits = meter.leaseFor(cost) ?? meter.leasedBits;
+      meter.spentBits += cost;
+    }
+    parent.code.charge({ labels: name.labels, qtype: name.qtype });
+    total.code.charge({ labels: name.allLabels, qtype: name.qtype });
+    fleet.code.charge({ labels: name.labels, qtype: name.qtype });
+    return price;
+  }
+
+  /** Tells the codes when the answer to a charged send expires, so that its refresh is predicted and cheap. */
+  noteExpiry(sessionKey: string, meters: SessionMeters, name: MeteredName, expiresAtMs: number, nowMs: number): void {
+    if (name.weight === 0) return;
+    const { parent, total, fleet } = this.#scopes(sessionKey, meters, name.parent, nowMs);
+    parent.code.noteExpiry({ labels: name.labels, qtype: name.qtype }, expiresAtMs);
+    total.code.noteExpiry({ labels: name.allLabels, qtype: name.qtype }, expiresAtMs);
+    fleet.code.noteExpiry({ labels: name.labels, qtype: name.qtype }, expiresAtMs);
+  }
+
+  /** Forgets what this session has spent (a release); the fleet's meters stay. */
+  openEpoch(meters: SessionMeters, parents: readonly string[]): void {
+    for (const parent of parents) meters.byParent.delete(parent);
+    meters.total = null;
+  }
+
+  #scopes(sessionKey: string, meters: SessionMeters, parentName: string, nowMs: number): { parent: Meter; total: Meter; fleet: Meter } {
+    meters.total ??= this.#open({ session: sessionKey, parent: ANY }, nowMs);
+    return {
+      parent: this.#recall(meters.byParent, parentName, { session: sessionKey, parent: parentName }, this.#limits.parentsPerSession, nowMs),
+      total: meters.total,
+      fleet: this.#recall(this.#fleet, parentName, { session: ANY, parent: parentName }, this.#limits.fleetParents, nowMs),
+    };
+  }
+
+  /** The meter of a key from a bounded table in order of use; a dropped one is in the store with every bit it has spent. */
+  #recall(table: Map<string, Meter>, key: string, scope: MeterScope, limit: number, nowMs: number): Meter {
+    const known = table.get(key);
+    const meter = known ?? this.#open(scope, nowMs);
+    if (known !== undefined) table.delete(key);
+    table.set(key, meter);
+    if (table.size > limit) {
+      const oldest = table.keys().next();
+      if (!oldest.done) table.delete(oldest.value);
+    }
+    return meter;
+  }
+
+  #open(scope: MeterScope, nowMs: number): Meter {
+    return new Meter(scope, this.#store.loadMeter(scope), nowMs);
+  }
+}
+
+function left(budgetBits: number | null, meter: Meter): number | null {
+  return budgetBits === null ? null : Math.max(0, budgetBits - meter.spentBits);
+}

@@ -1,0 +1,157 @@
+/**
+ * One session and the bounded table of them: who asked, what it has shown and spent, what was held against its names.
+ * Owns lifetime and eviction; whether a session is quarantined is `quarantine/`, what a query means for it `pipeline/`.
+ */
+import { SessionProfile } from '../../scoring/profile/session-profile.ts';
+import type { DecisionRecord, MeterStore } from '../pipeline/ports.ts';
+import type { QName } from '../wire/name.ts';
+import type { SessionKey } from './identify.ts';
+import { SessionMeters } from './meters.ts';
+
+/** How many of its own decisions a session can still ask about in-band. */
+const RECENT_DECISIONS = 32;
+
+/** Names against which a verdict may be held at once; the oldest gives way. */
+const HELD_NAMES = 256;
+
+/** A refusal that stays for all types of a name, so that AAAA or HTTPS never disagrees with the A asked a moment before. */
+export interface HeldRefusal {
+  readonly decision: DecisionRecord;
+  readonly untilMs: number;
+}
+
+export class Session {
+  readonly key: SessionKey;
+  readonly firstSeenMs: number;
+  readonly profile = new SessionProfile();
+  readonly meters = new SessionMeters();
+  readonly recent: DecisionRecord[] = [];
+  /** Counts releases: a new epoch starts with score and meters at 0. */
+  epoch: number;
+  /** The highest score of this epoch, 0-100. */
+  score: number;
+  lastSeenMs: number;
+  queries = 0;
+  /** Observe mode: the wall time at which enforcing would have quarantined it, else null. */
+  wouldQuarantineAtMs: number | null = null;
+  /** Token bucket of `limits`: tokens left and when they were counted (monotonic). */
+  tokens = Number.POSITIVE_INFINITY;
+  tokensAtMs = 0;
+  readonly #held = new Map<QName, HeldRefusal>();
+
+  constructor(key: SessionKey, epoch: number, score: number, firstSeenMs: number, nowMs: number) {
+    this.key = key;
+    this.epoch = epoch;
+    this.score = score;
+    this.firstSeenMs = firstSeenMs;
+    this.lastSeenMs = nowMs;
+  }
+
+  hold(qname: QName, refusal: HeldRefusal): void {
+    this.#held.delete(qname);
+    this.#held.set(qname, refusal);
+    if (this.#held.size > HELD_NAMES) {
+      const oldest = this.#held.keys().next();
+      if (!oldest.done) this.#held.delete(oldest.value);
+    }
+  }
+
+  /** The refusal held against a name at `nowMs` (monotonic), or null. */
+  heldRefusal(qname: QName, nowMs: number): HeldRefusal | null {
+    const held = this.#held.get(qname);
+    return held !== undefined && nowMs < held.untilMs ? held : null;
+  }
+
+  /** Drops what was held: a release or a new policy must show at once. */
+  releaseHeld(): void {
+    this.#held.clear();
+  }
+
+  remember(decision: DecisionRecord): void {
+    this.recent.push(decision);
+    if (this.recent.length > RECENT_DECISIONS) this.recent.shift();
+  }
+}
+
+/**
+ * Bounded, in order of use. What must last (score, epoch, meters) is in the store, from where an evicted session comes back;
+ * quarantines are kept apart and outlive eviction.
+ */
+export class SessionTable {
+  readonly #sessions = new Map<SessionKey, Session>();
+  readonly #store: MeterStore;
+  readonly #limit: number;
+
+  constructor(store: MeterStore, limit: number) {
+    this.#store = store;
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** The session of a key, made or recalled from the store when it is not in memory. `nowMs` is wall time. */
+  open(key: SessionKey, nowMs: number): Session {
+    const known = this.#sessions.get(key);
+    if (known !== undefined) {
+      this.#sessions.delete(key);
+      this.#sessions.set(key, known);
+      known.lastSeenMs = nowMs;
+      return known;
+    }
+    const stored = this.#store.loadSession(key);
+    const session = new Session(key, stored?.epoch ?? 0, stored?.score ?? 0, stored?.firstSeenMs ?? nowMs, nowMs);
+    this.#sessions.set(key, session);
+    if (stored === null) this.save(session);
+    if (this.#sessions.size > this.#limit) this.#evictOldest();
+    return session;
+  }
+
+  /** The session if it is in memory: asking about a session must not make one. */
+  peek(key: SessionKey): Session | null {
+    return this.#sessions.get(key) ?? null;
+  }
+
+  /** Raises the lasting score; never lowers it. */
+  raiseScore(session: Session, score: number): void {
+    if (score <= session.score) return;
+    const shown = Math.floor(session.score);
+    session.score = score;
+    // Whole points only: a slow climb must not become a write per query.
+    if (Math.floor(score) > shown) this.save(session);
+  }
+
+  /** A release: score and the named meters start at 0, history stays. */
+  openEpoch(session: Session, parents: readonly string[]): void {
+    session.epoch += 1;
+    session.score = 0;
+    session.wouldQuarantineAtMs = null;
+    session.releaseHeld();
+    session.profile.forget(parents);
+    this.#store.openSessionEpoch(countersOf(session), parents);
+  }
+
+  save(session: Session): void {
+    this.#store.saveCounters(countersOf(session));
+  }
+
+  saveAll(): void {
+    for (const session of this.#sessions.values()) this.save(session);
+  }
+
+  *[Symbol.iterator](): IterableIterator<Session> {
+    yield* this.#sessions.values();
+  }
+
+  #evictOldest(): void {
+    const oldest = this.#sessions.values().next();
+    if (oldest.done) return;
+    this.save(oldest.value);
+    this.#sessions.delete(oldest.value.key);
+  }
+}
+
+function countersOf(session: Session): { session: string; epoch: number; score: number; firstSeenMs: number; lastSeenMs: number } {
+  return { session: session.key, epoch: session.epoch, score: session.score, firstSeenMs: session.firstSeenMs, lastSeenMs: session.lastSeenMs };
+}
