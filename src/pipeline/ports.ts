@@ -96,6 +96,8 @@ export interface QuarantineLedger {
   history(id: string): readonly QuarantineChange[];
   /** Resolves once the record and the change are on disk (group commit, at most 50 ms); rejects when they cannot be. */
   commit(record: QuarantineRecord, change: QuarantineChange): Promise<void>;
+  /** Drops records nothing depends on any more, with their history (the number kept is bounded); same promise as `commit`. */
+  forget(ids: readonly string[]): Promise<void>;
 }
 
 /** What a session has let out and how it scored, as it must survive a crash. Implemented in `storage/`. */

@@ -1,0 +1,115 @@
+/**
+ * The thread that writes evidence. Gathers what arrives within a few milliseconds into one transaction, waits for the disk once,
+ * then acknowledges all of it (group commit). Holds no state of its own: what was not acknowledged did not happen.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type Database from 'better-sqlite3';
+import { failureText, openDatabase } from './database.ts';
+import { EVIDENCE_MIGRATIONS, type EvidenceWrite, quarantineRow } from './evidence-schema.ts';
+import type { FromWriter, ToWriter } from './writer-thread.ts';
+
+/** What the evidence worker is started with. */
+export interface EvidenceWorkerOptions {
+  readonly file: string;
+  /** How long the first write of a group waits for others. */
+  readonly gatherMs: number;
+  readonly maxPages?: number;
+}
+
+/** A group larger than this goes in several transactions, so that the first of it is not held by the last. */
+const GROUP_LIMIT = 2_000;
+
+interface PendingWrite {
+  readonly id: number;
+  readonly body: EvidenceWrite;
+}
+
+const port = parentPort;
+if (port === null) throw new Error('evidence-worker runs as a worker thread only');
+run(port, workerData as EvidenceWorkerOptions);
+
+function run(to: NonNullable<typeof parentPort>, options: EvidenceWorkerOptions): void {
+  const opened = openDatabase(options.file, {
+    migrations: EVIDENCE_MIGRATIONS,
+    synchronous: 'FULL',
+    ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
+  });
+  const tell = (message: FromWriter): void => to.postMessage(message);
+  if (opened.kind === 'error') {
+    tell({ kind: 'unusable', message: opened.message });
+    to.close();
+    return;
+  }
+  const database = opened.database;
+  const write = createWriter(database);
+  let pending: PendingWrite[] = [];
+  let gathering: NodeJS.Timeout | null = null;
+
+  const flush = (): void => {
+    gathering = null;
+    const group = pending;
+    pending = [];
+    for (let start = 0; start < group.length; start += GROUP_LIMIT) commit(group.slice(start, start + GROUP_LIMIT));
+  };
+  const commit = (group: readonly PendingWrite[]): void => {
+    const ids = group.map((entry) => entry.id);
+    try {
+      write(group);
+      tell({ kind: 'done', ids });
+    } catch (error) {
+      tell({ kind: 'failed', ids, message: failureText(error) });
+    }
+  };
+  to.on('message', (message: ToWriter<EvidenceWrite>) => {
+    if (message.kind === 'close') {
+      flush();
+      database.close();
+      to.close();
+      return;
+    }
+    pending.push({ id: message.id, body: message.body });
+    gathering ??= setTimeout(flush, options.gatherMs);
+  });
+  tell({ kind: 'ready' });
+}
+
+function createWriter(database: Database.Database): (group: readonly PendingWrite[]) => void {
+  const upsert = database.prepare(
+    `INSERT INTO quarantines (id, session, state, epoch, at_ms, expires_at_ms, policy, parent, qname, qtype, score, signals, leak_bits, reason)
+     VALUES (@id, @session, @state, @epoch, @at_ms, @expires_at_ms, @policy, @parent, @qname, @qtype, @score, @signals, @leak_bits, @reason)
+     ON CONFLICT (id) DO UPDATE SET state = excluded.state, epoch = excluded.epoch, expires_at_ms = excluded.expires_at_ms,
+       policy = excluded.policy, parent = excluded.parent, qname = excluded.qname, qtype = excluded.qtype, score = excluded.score,
+       signals = excluded.signals, leak_bits = excluded.leak_bits, reason = excluded.reason`,
+  );
+  const insertChange = database.prepare(
+    'INSERT INTO quarantine_changes (id, at_ms, from_state, to_state, actor, reason) VALUES (?, ?, ?, ?, ?, ?)',
+  );
+  const insertAudit = database.prepare('INSERT INTO audit (at_ms, actor, action, subject, reason) VALUES (?, ?, ?, ?, ?)');
+  const deleteRecord = database.prepare('DELETE FROM quarantines WHERE id = ?');
+  const deleteChanges = database.prepare('DELETE FROM quarantine_changes WHERE id = ?');
+
+  const writeOne = (body: EvidenceWrite): void => {
+    switch (body.kind) {
+      case 'quarantine': {
+        const { change } = body;
+        upsert.run(quarantineRow(body.record));
+        insertChange.run(change.id, Math.round(change.atMs), change.from, change.to, change.actor, change.reason);
+        return;
+      }
+      case 'forget':
+        for (const id of body.ids) {
+          deleteRecord.run(id);
+          deleteChanges.run(id);
+        }
+        return;
+      case 'audit':
+        insertAudit.run(Math.round(body.entry.atMs), body.entry.actor, body.entry.action, body.entry.subject, body.entry.reason);
+    }
+  };
+  const writeGroup = database.transaction((group: readonly PendingWrite[]) => {
+    for (const entry of group) writeOne(entry.body);
+  });
+  return (group) => {
+    writeGroup.immediate(group);
+  };
+}
