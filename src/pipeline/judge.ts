@@ -5,6 +5,7 @@
 import { assess } from '../../scoring/assess.ts';
 import { decide, type Verdict } from '../../scoring/decide.ts';
 import type { Assessment, Observation } from '../../scoring/observation.ts';
+import { questionKey } from '../cache/question-key.ts';
 import { classifyName, type RoutedName } from '../policy/classify-name.ts';
 import type { Policy } from '../policy/policy.ts';
 import { type RegistrableDomain, registrableDomain } from '../policy/registrable-domain.ts';
@@ -97,7 +98,7 @@ export function judgeBehindSuffix(k: Pipeline, session: Session, policy: Policy,
 function peek(k: Pipeline, group: string, qname: QName, qtype: number, nowMs: number): LookUp {
   const entry = k.cache.peek(group, qname, qtype, nowMs);
   if (entry !== null) return { kind: 'fresh', entry };
-  return k.inFlight.has(group, qname, qtype) ? { kind: 'in-flight' } : { kind: 'send' };
+  return k.inFlight.isInFlight(questionKey(group, qname, qtype)) ? { kind: 'in-flight' } : { kind: 'send' };
 }
 
 function hasHighOctet(labels: readonly string[]): boolean {

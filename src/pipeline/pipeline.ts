@@ -2,6 +2,7 @@
  * What a query meets on its way: the parts of one running Kennel, put together by `main.ts` and passed as one plain argument.
  * Replaced as a whole on reload; holds no logic.
  */
+import type { BoundedAnswerCache } from '../cache/answer-cache.ts';
 import type { InFlight } from '../cache/in-flight.ts';
 import type { AddressSet } from '../policy/address-set.ts';
 import type { Naming } from '../policy/classify-name.ts';
@@ -11,7 +12,7 @@ import type { Quarantines } from '../quarantine/quarantine.ts';
 import type { PrefixLengths } from '../session/identify.ts';
 import type { Meters } from '../session/meters.ts';
 import type { SessionTable } from '../session/session.ts';
-import type { AnswerCache, CachedAnswer, Clock, DecisionSink, DomainAges, PipelineMetrics, UpstreamGroup } from './ports.ts';
+import type { CachedAnswer, Clock, DecisionSink, DomainAges, PipelineMetrics, UpstreamGroup } from './ports.ts';
 
 export interface QueryLimits {
   /** Per session; null: no limit. */
@@ -38,7 +39,7 @@ export interface Pipeline {
   readonly sessions: SessionTable;
   readonly meters: Meters;
   readonly quarantines: Quarantines;
-  readonly cache: AnswerCache;
+  readonly cache: BoundedAnswerCache;
   readonly inFlight: InFlight<CachedAnswer | UpstreamTrouble>;
   readonly upstreams: ReadonlyMap<string, UpstreamGroup>;
   readonly ages: DomainAges;

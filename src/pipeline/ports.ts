@@ -60,6 +60,8 @@ export interface AnswerCache {
 export interface DomainAges {
   /** `icannDomain`: the ICANN registrable domain in presentation form, the only thing that is ever asked for. */
   ageDays(icannDomain: string, session?: string): number | 'unknown';
+  /** The same without starting a look-up. */
+  knownAgeDays(icannDomain: string): number | 'unknown';
 }
 
 /** Evidence that must outlive a crash before the answer announcing it leaves. Implemented in `storage/`. */

@@ -5,6 +5,7 @@
  * happens. A hit runs through without a promise. Whatever throws on the way is a bug and becomes SERVFAIL, never an answer.
  */
 import type { Verdict } from '../../scoring/decide.ts';
+import { questionKey } from '../cache/question-key.ts';
 import { answerAny, classifyName, type RoutedName } from '../policy/classify-name.ts';
 import type { Policy } from '../policy/policy.ts';
 import { sessionKeyOf } from '../session/identify.ts';
@@ -130,10 +131,11 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
   // 9. answer: cached, joined, or the one send.
   if (own.lookUp.kind === 'fresh') {
     k.metrics.cacheHit();
+    k.cache.touch(own.lookUp.entry);
     return answerFrom(k, context, classified, own.lookUp.entry, noted, 'cached');
   }
   k.metrics.cacheMiss();
-  const outcome = own.lookUp.kind === 'in-flight' ? k.inFlight.join(classified.group, qname, qtype) : send(k, context, own);
+  const outcome = own.lookUp.kind === 'in-flight' ? k.inFlight.join(questionKey(classified.group, qname, qtype), neverStarted) : send(k, context, own);
   return outcome.then((result) => answerFrom(k, context, classified, result, noted, 'forwarded'));
 }
 
@@ -230,6 +232,11 @@ function holds(verdict: Verdict): boolean {
 function decisionOf(noted: Noted | null): DecisionRecord {
   if (noted === null) throw new Error('a refusal was not recorded');
   return noted.decision;
+}
+
+/** What `judge` saw in flight in this tick is still in flight. */
+function neverStarted(): never {
+  throw new Error('an exchange in flight was gone in the same tick');
 }
 
 function failClosed(k: Pipeline, query: Query, cause: unknown): Uint8Array {

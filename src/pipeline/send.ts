@@ -2,6 +2,7 @@
  * The one way out: charge and send in the same tick. Everything that could refuse has run before; everything that may repeat the
  * question (failover, TC to TCP) works from the permit made here and costs nothing more, since it is a function of what was charged.
  */
+import { questionKey } from '../cache/question-key.ts';
 import { EDE, RCODE } from '../wire/codes.ts';
 import type { Judgement } from './judge.ts';
 import { grantSend } from './permit.ts';
@@ -32,7 +33,7 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
   k.metrics.leaked(policy.name, paid.parentBits);
   const permit = grantSend(qname, qtype, paid.parentBits);
 
-  return k.inFlight.start(routed.group, qname, qtype, async () => {
+  return k.inFlight.join(questionKey(routed.group, qname, qtype), async () => {
     const result = await group.exchange(permit);
     const nowMs = k.clock.monotonicMs();
     const floorSeconds = routed.standing === 'unlisted' ? UNLISTED_TTL_FLOOR_SECONDS : 0;

@@ -1,0 +1,68 @@
+/**
+ * `explain` and `score`: the pipeline's own judgement of a name, said without asking it. Charges nothing, records nothing, makes no
+ * session and starts no look-up; what it returns is CONTRACT's JSON shape.
+ */
+import { classifyName } from '../policy/classify-name.ts';
+import { Session } from '../session/session.ts';
+import { typeName } from '../wire/codes.ts';
+import { type QName, toPresentation } from '../wire/name.ts';
+import { applyMode } from './apply-mode.ts';
+import { judge, judgeBehindSuffix } from './judge.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { VerdictKind } from './ports.ts';
+import { describe } from './record.ts';
+
+export interface Explanation {
+  readonly qname: string;
+  readonly qtype: string;
+  readonly registrableDomain: string | null;
+  /** 0-100; the contributions of `signals` add up to it. */
+  readonly score: number;
+  readonly signals: readonly { readonly name: string; readonly value: number; readonly contribution: number }[];
+  readonly leakBits: number;
+  /** What enforcing does. */
+  readonly verdict: VerdictKind;
+  /** What is done in the policy's mode. */
+  readonly acting: VerdictKind;
+  readonly reason: string;
+  readonly policy: string;
+  readonly rule: string | null;
+  readonly session: string;
+  readonly sessionState: string;
+}
+
+/** What would happen if the session at `address` asked `qname` now. */
+export function explain(k: Pipeline, qname: QName, qtype: number, address: string, sessionKey: string): Explanation {
+  const nowMs = k.clock.wallMs();
+  const session = k.sessions.peek(sessionKey) ?? new Session(sessionKey, 0, 0, nowMs, nowMs);
+  const policy = k.policies.choose(address);
+  const here = {
+    qname: toPresentation(qname),
+    qtype: typeName(qtype),
+    policy: policy.name,
+    session: sessionKey,
+    sessionState: k.quarantines.stateOf(sessionKey),
+  };
+  const classified = classifyName(policy, k.naming, qname, qtype);
+  if (classified.kind !== 'routed') {
+    return { ...here, registrableDomain: null, score: 0, signals: [], leakBits: 0, verdict: 'allow', acting: 'allow', reason: 'local', rule: null };
+  }
+  // Asking must not start a look-up of the domain's age.
+  const silent: Pipeline = { ...k, ages: { ageDays: (domain) => k.ages.knownAgeDays(domain), knownAgeDays: (domain) => k.ages.knownAgeDays(domain) } };
+  const own = judge(silent, session, policy, classified, qname, qtype);
+  const passes = own.verdict.kind === 'allow' || own.verdict.kind === 'flag';
+  const judgement = (passes ? judgeBehindSuffix(silent, session, policy, classified, qtype) : null) ?? own;
+  const held = session.heldRefusal(qname, k.clock.monotonicMs());
+  const said = describe(judgement);
+  return {
+    ...here,
+    registrableDomain: said.parent,
+    score: said.score,
+    signals: said.signals,
+    leakBits: said.leakBits,
+    verdict: held === null ? judgement.verdict.kind : 'refuse',
+    acting: held === null ? applyMode(judgement.verdict, policy.mode).kind : 'refuse',
+    reason: held === null ? said.reason : held.decision.reason,
+    rule: said.rule,
+  };
+}
