@@ -8,10 +8,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { parse } from 'tldts';
+import { CONTEXT_COUNT, CONTEXT_SYMBOL_COUNT, END, ESCAPE, SEPARATOR, SYMBOL_COUNT, visitSymbols } from '../scoring/model/name-symbols.ts';
 import { QUANTA_PER_BIT, QUANTUM_ALPHABET } from '../scoring/model/quanta.ts';
-import {
-  CONTEXT_COUNT, CONTEXT_SYMBOL_COUNT, END, ESCAPE, SEPARATOR, SYMBOL_COUNT, visitSymbols,
-} from '../scoring/model/name-symbols.ts';
 
 interface Source {
   readonly file: string;
@@ -146,7 +144,9 @@ function main(): void {
   for (let context = 0; context < CONTEXT_COUNT; context++) rows.push(encodeRow(probabilities, context * SYMBOL_COUNT));
   const target = new URL('../scoring/model/trigram-prior.ts', import.meta.url);
   writeFileSync(target, `${header(hashes)}export const TRIGRAM_ROWS = \`\n${rows.join('\n')}\n\`;\n`);
-  process.stdout.write(`${rows.length} contexts x ${SYMBOL_COUNT} symbols (separator ${SEPARATOR}, end ${END}) written to ${target.pathname}\n`);
+  process.stdout.write(
+    `${rows.length} contexts x ${SYMBOL_COUNT} symbols (separator ${SEPARATOR}, end ${END}) written to ${target.pathname}\n`,
+  );
 }
 
 main();

@@ -1,0 +1,263 @@
+/**
+ * How much can have left in names and types within one scope, in bits: the code length of everything sent there, in order.
+ * Owns the code; scopes, leases, budgets and the moment of charging are the caller's work. Theorem and proof: `scoring/README.md`.
+ *
+ * A send is coded as one of five events. In this order, each by an adaptive yes/no in the context of the event before:
+ *   refresh    the known pair (name, type) whose answer expired first
+ *   new-name   a suffix that was sent before, the labels in front of it, and a type
+ *   new-type   a further type of the newest name, or of another known name
+ *   repeat     any other known pair, by how often each was repeated
+ * Every step is a distribution over what can follow, and depends on nothing but what was sent in this scope and on when its answers
+ * expire, so the code lengths satisfy Kraft's inequality: at most 2^B sequences cost B bits or less.
+ */
+import { AdaptiveFlag } from './adaptive-flags.ts';
+import { ExpiryQueue } from './expiry-queue.ts';
+import { benignBits, NameCoder } from './name-coder.ts';
+import { SuffixCoder } from './suffix-coder.ts';
+import { FIRST_TYPE, furtherTypeAfter, TypeCoder, untrainedTypeBits } from './type-coder.ts';
+
+export interface Sent {
+  /** The coded labels, leftmost first, as octet strings; empty for the scope's apex. */
+  readonly labels: readonly string[];
+  readonly qtype: number;
+}
+
+/** Names a scope remembers; a new one then pushes out the oldest, which costs as new again. */
+const DEFAULT_MAX_NAMES = 4096;
+/** Pairs a scope remembers, per name it may remember. */
+const MAX_PAIRS_PER_NAME = 4;
+/** Joins labels into a key: not an octet, so no label can hold it. */
+const LABEL_JOINT = '\u0100';
+
+type Event = 'refresh' | 'new-name' | 'new-type-newest' | 'new-type-other' | 'repeat';
+const EVENTS: readonly Event[] = ['refresh', 'new-name', 'new-type-newest', 'new-type-other', 'repeat'];
+
+interface KnownName {
+  readonly key: string;
+  readonly pairs: KnownPair[];
+}
+
+interface KnownPair {
+  readonly qtype: number;
+  readonly sequence: number;
+  repeats: number;
+  expiresAtMs: number;
+  heapIndex: number;
+}
+
+/** Where a send falls, found without changing anything. */
+interface Place {
+  readonly key: string;
+  readonly name: KnownName | null;
+  readonly pair: KnownPair | null;
+  readonly event: Event;
+}
+
+export class LeakMeter {
+  readonly #maxNames: number;
+  #spentBits = 0;
+  /** Made by the first charge: most meters of most sessions see a handful of names or none. */
+  #past: Past | null = null;
+
+  constructor(options: { readonly maxNames?: number } = {}) {
+    this.#maxNames = options.maxNames ?? DEFAULT_MAX_NAMES;
+  }
+
+  /** Bits of everything charged so far. */
+  get spentBits(): number {
+    return this.#spentBits;
+  }
+
+  /** Bits this send would cost now. Changes nothing. */
+  price(sent: Sent): number {
+    return this.#past === null ? benignBits(sent.labels) + untrainedTypeBits(sent.qtype) : this.#past.price(sent);
+  }
+
+  /** Learns a send; returns the bits it cost, which is what `price` said just before. */
+  charge(sent: Sent): number {
+    const bits = this.price(sent);
+    this.#past ??= new Past(this.#maxNames);
+    this.#past.learn(sent);
+    this.#spentBits += bits;
+    return bits;
+  }
+
+  /** Tells when the answer of a sent pair expires, so that its refresh is predicted. A pair not known is ignored. */
+  noteExpiry(sent: Sent, expiresAtMs: number): void {
+    this.#past?.noteExpiry(sent, expiresAtMs);
+  }
+
+  /** Whether a name with these labels was sent in this scope, with any type. */
+  knows(labels: readonly string[]): boolean {
+    return this.#past?.knows(labels) ?? false;
+  }
+}
+
+/** Everything the code has learned from what was sent. */
+class Past {
+  readonly #maxNames: number;
+  /** In order of first sending, so that the oldest is the first to be forgotten. */
+  readonly #names = new Map<string, KnownName>();
+  readonly #expiries = new ExpiryQueue<KnownPair>();
+  readonly #labels = new NameCoder();
+  readonly #suffixes: SuffixCoder;
+  readonly #types = new TypeCoder();
+  // A refresh is rare right after a new name; a run of 1,440 refreshes costs 2 bits to begin and about 6 to go on.
+  readonly #isRefresh = new AdaptiveFlag(EVENTS.length, { yes: 0.5, no: 0.5 });
+  readonly #isNewName = new AdaptiveFlag(EVENTS.length, { yes: 0.5, no: 0.5 });
+  readonly #isNewType = new AdaptiveFlag(EVENTS.length, { yes: 0.5, no: 0.5 });
+  readonly #isNewest = new AdaptiveFlag(EVENTS.length, { yes: 0.5, no: 0.5 });
+  #newest: KnownName | null = null;
+  #lastEvent: Event = 'new-name';
+  #pairs = 0;
+  #repeats = 0;
+  #sequence = 0;
+
+  constructor(maxNames: number) {
+    this.#maxNames = maxNames;
+    this.#suffixes = new SuffixCoder(maxNames);
+  }
+
+  price(sent: Sent): number {
+    const place = this.#locate(sent);
+    return this.#eventBits(place) + this.#detailBits(place, sent);
+  }
+
+  learn(sent: Sent): void {
+    const place = this.#locate(sent);
+    this.#learnEvent(place.event);
+    switch (place.event) {
+      case 'refresh':
+        this.#learnRepeat(place.pair);
+        break;
+      case 'repeat':
+        this.#dropExpected();
+        this.#learnRepeat(place.pair);
+        break;
+      case 'new-type-newest':
+      case 'new-type-other':
+        this.#learnType(place.name ?? impossible('a new type without a name'), sent.qtype);
+        break;
+      case 'new-name':
+        this.#learnName(place.key, sent);
+        break;
+    }
+    this.#lastEvent = place.event;
+  }
+
+  noteExpiry(sent: Sent, expiresAtMs: number): void {
+    const pair = this.#locate(sent).pair;
+    if (pair !== null) this.#expiries.schedule(pair, expiresAtMs);
+  }
+
+  knows(labels: readonly string[]): boolean {
+    return this.#names.has(labels.join(LABEL_JOINT));
+  }
+
+  #locate(sent: Sent): Place {
+    const key = sent.labels.join(LABEL_JOINT);
+    const name = this.#names.get(key) ?? null;
+    if (name === null) return { key, name, pair: null, event: 'new-name' };
+    const pair = name.pairs.find(({ qtype }) => qtype === sent.qtype) ?? null;
+    if (pair === null) return { key, name, pair, event: name === this.#newest ? 'new-type-newest' : 'new-type-other' };
+    return { key, name, pair, event: pair === this.#expiries.first() ? 'refresh' : 'repeat' };
+  }
+
+  #eventBits({ event }: Place): number {
+    const context = EVENTS.indexOf(this.#lastEvent);
+    const refresh = this.#isRefresh.bits(context, event === 'refresh');
+    if (event === 'refresh') return refresh;
+    const newName = this.#isNewName.bits(context, event === 'new-name');
+    if (event === 'new-name') return refresh + newName;
+    const newType = this.#isNewType.bits(context, event !== 'repeat');
+    if (event === 'repeat') return refresh + newName + newType;
+    return refresh + newName + newType + this.#isNewest.bits(context, event === 'new-type-newest');
+  }
+
+  #learnEvent(event: Event): void {
+    const context = EVENTS.indexOf(this.#lastEvent);
+    this.#isRefresh.learn(context, event === 'refresh');
+    if (event === 'refresh') return;
+    this.#isNewName.learn(context, event === 'new-name');
+    if (event === 'new-name') return;
+    this.#isNewType.learn(context, event !== 'repeat');
+    if (event === 'repeat') return;
+    this.#isNewest.learn(context, event === 'new-type-newest');
+  }
+
+  #detailBits({ event, name, pair }: Place, sent: Sent): number {
+    switch (event) {
+      case 'refresh':
+        return 0;
+      case 'repeat':
+        // KT over all known pairs: what is polled often is cheap, what is repeated for the first time costs about log2 of the pairs.
+        return Math.log2((this.#repeats + this.#pairs / 2) / ((pair?.repeats ?? 0) + 0.5));
+      case 'new-type-newest':
+        return this.#types.bits(furtherTypeAfter(lastType(name)), sent.qtype);
+      case 'new-type-other':
+        return Math.log2(this.#names.size) + this.#types.bits(furtherTypeAfter(lastType(name)), sent.qtype);
+      case 'new-name': {
+        const known = this.#suffixes.longestKnown(sent.labels);
+        return this.#suffixes.bits(known) + this.#labels.bits(sent.labels.slice(0, known.start)) + this.#types.bits(FIRST_TYPE, sent.qtype);
+      }
+    }
+  }
+
+  /** The pair that was expected is late or gone: it must not stand in the way of all others for ever. */
+  #dropExpected(): void {
+    const expected = this.#expiries.first();
+    if (expected !== null) this.#expiries.remove(expected);
+  }
+
+  #learnRepeat(pair: KnownPair | null): void {
+    if (pair === null) impossible('a repeat of no pair');
+    pair.repeats++;
+    this.#repeats++;
+    // In flight: nothing to predict until its new answer's expiry is noted.
+    this.#expiries.remove(pair);
+  }
+
+  #learnType(name: KnownName, qtype: number): void {
+    this.#types.learn(furtherTypeAfter(lastType(name)), qtype);
+    this.#addPair(name, qtype);
+    this.#forgetOldest();
+  }
+
+  #learnName(key: string, sent: Sent): void {
+    const known = this.#suffixes.longestKnown(sent.labels);
+    this.#labels.learn(sent.labels.slice(0, known.start));
+    this.#suffixes.learn(known, sent.labels);
+    this.#types.learn(FIRST_TYPE, sent.qtype);
+    const name: KnownName = { key, pairs: [] };
+    this.#names.set(key, name);
+    this.#newest = name;
+    this.#addPair(name, sent.qtype);
+    this.#forgetOldest();
+  }
+
+  #addPair(name: KnownName, qtype: number): void {
+    name.pairs.push({ qtype, sequence: this.#sequence++, repeats: 0, expiresAtMs: 0, heapIndex: -1 });
+    this.#pairs++;
+  }
+
+  #forgetOldest(): void {
+    for (const name of this.#names.values()) {
+      if (this.#names.size <= this.#maxNames && this.#pairs <= this.#maxNames * MAX_PAIRS_PER_NAME) return;
+      this.#names.delete(name.key);
+      if (name === this.#newest) this.#newest = null;
+      for (const pair of name.pairs) {
+        this.#expiries.remove(pair);
+        this.#pairs--;
+        this.#repeats -= pair.repeats;
+      }
+    }
+  }
+}
+
+function lastType(name: KnownName | null): number {
+  return name?.pairs.at(-1)?.qtype ?? impossible('a known name without a type');
+}
+
+function impossible(what: string): never {
+  throw new Error(`the leak meter lost track: ${what}`);
+}

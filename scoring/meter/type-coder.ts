@@ -1,0 +1,79 @@
+/**
+ * Code length of a query type: adaptive counts over the types that may leave, in the context of what was sent before it.
+ * Owns the list's prior; which types may leave at all is the policy's work.
+ */
+
+/** Share of each type before anything was sent, by type number; roughly what stub resolvers and mail servers ask. */
+const PRIOR_SHARES: readonly (readonly [qtype: number, share: number])[] = [
+  [1, 0.4],
+  [28, 0.25],
+  [65, 0.12],
+  [12, 0.04],
+  [16, 0.04],
+  [33, 0.03],
+  [15, 0.02],
+  [5, 0.02],
+  [6, 0.01],
+  [2, 0.01],
+  [43, 0.008],
+  [48, 0.008],
+  [64, 0.008],
+  [257, 0.004],
+  [35, 0.004],
+  [52, 0.004],
+  [44, 0.002],
+  [46, 0.002],
+  [47, 0.002],
+  [50, 0.002],
+  [51, 0.002],
+  [256, 0.002],
+];
+const OTHER = PRIOR_SHARES.length;
+/** What is left for all other types together, each at equal odds within it. */
+const OTHER_SHARE = 1 - PRIOR_SHARES.reduce((sum, [, share]) => sum + share, 0);
+const OTHER_TYPES_BITS = Math.log2(65_536 - PRIOR_SHARES.length);
+/** How many observations the prior weighs: types settle quickly, so little. */
+const PRIOR_WEIGHT = 2;
+
+const SLOTS = OTHER + 1;
+const SLOT_OF_TYPE = new Map(PRIOR_SHARES.map(([qtype], slot) => [qtype, slot]));
+
+/** The context of a new name's first type. */
+export const FIRST_TYPE = 0;
+
+/** The context of a further type of a name whose last type was `previous`. */
+export function furtherTypeAfter(previous: number): number {
+  return 1 + slotOf(previous);
+}
+
+export class TypeCoder {
+  readonly #counts = new Map<number, number>();
+  readonly #totals = new Map<number, number>();
+
+  /** −log2 q(qtype | context): over all 65,536 types the q sum to at most 1. */
+  bits(context: number, qtype: number): number {
+    return typeBits(this.#counts.get(context * SLOTS + slotOf(qtype)) ?? 0, this.#totals.get(context) ?? 0, qtype);
+  }
+
+  learn(context: number, qtype: number): void {
+    const cell = context * SLOTS + slotOf(qtype);
+    this.#counts.set(cell, (this.#counts.get(cell) ?? 0) + 1);
+    this.#totals.set(context, (this.#totals.get(context) ?? 0) + 1);
+  }
+}
+
+/** Bits of a type before anything was sent. */
+export function untrainedTypeBits(qtype: number): number {
+  return typeBits(0, 0, qtype);
+}
+
+function typeBits(seen: number, total: number, qtype: number): number {
+  const slot = slotOf(qtype);
+  const share = PRIOR_SHARES[slot]?.[1] ?? OTHER_SHARE;
+  const bits = Math.log2((total + PRIOR_WEIGHT) / (seen + PRIOR_WEIGHT * share));
+  return slot === OTHER ? bits + OTHER_TYPES_BITS : bits;
+}
+
+function slotOf(qtype: number): number {
+  return SLOT_OF_TYPE.get(qtype) ?? OTHER;
+}

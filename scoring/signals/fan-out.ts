@@ -1,0 +1,10 @@
+/**
+ * Distinct names this session has asked below one parent, refused ones included (as log2, so that doubling adds the same).
+ * Source: distinct subdomains per registrable domain, the base of ibHH (NDSS 2024) and of PowerDNS's UDR.
+ * Blind to few long names and to many parents; large for CDNs, which is why it is never conclusive alone.
+ */
+import type { Observation } from '../observation.ts';
+
+export function fanOutDoublings({ fanOut }: Observation): number {
+  return Math.log2(Math.max(fanOut, 1));
+}
