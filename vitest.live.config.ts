@@ -1,18 +1,17 @@
 /**
- * The live suite: real clients, real tunnels and a real Kennel in network namespaces. `npm run test:live`, as root,
- * with the Debian packages of test/lab/REQUIRED-PACKAGES.txt. One file at a time: each lab owns ports, tunnels and both processors.
+ * The tests that need more than Node and npm: real clients and tunnels in network namespaces (`test/live`, root and Debian
+ * tools), and the packed package installed elsewhere (`test/package`, the registry). One file at a time: they share the machine.
  */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/live/**/*.live.ts'],
-    // A process per file, so that a file's namespaces and children go with it whatever happens.
+    include: ['test/live/**/*.live.ts', 'test/package/**/*.package.ts'],
+    // A process of their own: live tests enter network namespaces and send signals.
     pool: 'forks',
     fileParallelism: false,
     testTimeout: 120_000,
-    hookTimeout: 60_000,
-    teardownTimeout: 10_000,
+    hookTimeout: 120_000,
     passWithNoTests: false,
   },
 });
