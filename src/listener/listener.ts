@@ -1,0 +1,78 @@
+/**
+ * What every transport gives to the pipeline and to `main.ts`: the shapes of a source, of a running listener and of the
+ * events it counts. Owns no socket: those are `udp.ts` and `tcp.ts`.
+ */
+
+/** Who sent a query and where it arrived. */
+export interface Source {
+  /** Canonical address text: IPv4-mapped IPv6 as IPv4, no zone (RFC 4007 §11 scope id). */
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: 'udp' | 'tcp';
+  /** The listener's own address and port, `127.0.0.1:5300` or `[::1]:5300`. */
+  readonly listener: string;
+}
+
+/**
+ * Turns a client's packet into the packet that answers it; null: say nothing. A value instead of a promise is sent in the same
+ * tick. The packet belongs to the callee. A throw or a rejection is a bug: it is reported and the client gets no answer.
+ */
+export type AnswerQuery = (packet: Uint8Array, source: Source) => Uint8Array | null | Promise<Uint8Array | null>;
+
+/** Things worth counting that are not queries. */
+export type ListenerEventKind =
+  /** `answer` threw or rejected. */
+  | 'answer-failed'
+  /** The operating system did not take an answer. */
+  | 'send-failed'
+  /** A query was dropped because too many were pending. */
+  | 'overloaded'
+  /** The socket itself reported an error. */
+  | 'socket-failed'
+  /** TCP: the client is not in `clients.allow`. */
+  | 'client-refused'
+  /** TCP: too many connections, of this client or in all. */
+  | 'connection-refused'
+  /** TCP: a connection was closed because a client was too slow or silent. */
+  | 'connection-expired';
+
+export interface ListenerEvent {
+  readonly kind: ListenerEventKind;
+  readonly listener: string;
+  readonly protocol: 'udp' | 'tcp';
+  readonly detail: string;
+}
+
+export type OnListenerEvent = (event: ListenerEvent) => void;
+
+/** A bound socket that answers queries. */
+export interface Listener {
+  readonly kind: 'listener';
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: 'udp' | 'tcp';
+  /** Queries taken and not yet answered. */
+  pending(): number;
+  /** Takes no more queries, waits up to `drainMs` for the pending answers, then closes. Safe to call twice. */
+  close(drainMs: number): Promise<void>;
+}
+
+/** `127.0.0.1:53`, `[::1]:53`. */
+export function addressAndPort(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+const V4_MAPPED = /^::ffff:(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})$/i;
+
+/** The address that identifies a client: without zone, IPv4-mapped as IPv4. The operating system's text is canonical otherwise. */
+export function clientAddress(address: string): string {
+  if (!address.includes(':')) return address;
+  const zone = address.indexOf('%');
+  const bare = zone < 0 ? address : address.slice(0, zone);
+  return V4_MAPPED.exec(bare)?.[1] ?? bare.toLowerCase();
+}
+
+/** Text of anything thrown, for an event. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
