@@ -14,7 +14,7 @@ import { AdaptiveFlag } from './adaptive-flags.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
 import { benignBits, NameCoder } from './name-coder.ts';
 import { SuffixCoder } from './suffix-coder.ts';
-import { FIRST_TYPE, furtherTypeAfter, TypeCoder, untrainedTypeBits } from './type-coder.ts';
+import { TypeCoder, untrainedTypeBits } from './type-coder.ts';
 
 export interface Sent {
   /** The coded labels, leftmost first, as octet strings; empty for the scope's apex. */
@@ -102,11 +102,12 @@ class Past {
   readonly #labels = new NameCoder();
   readonly #suffixes: SuffixCoder;
   readonly #types = new TypeCoder();
-  // A refresh is rare right after a new name; a run of 1,440 refreshes costs 2 bits to begin and about 6 to go on.
-  readonly #isRefresh = new AdaptiveFlag(EVENTS.length, { yes: 0.5, no: 0.5 });
+  // Fixed pseudo-counts, chosen for what stub resolvers do: a new name is followed by its further types, and a first refresh costs
+  // 2 bits. A run of 1,440 refreshes then costs about 8 bits.
+  readonly #isRefresh = new AdaptiveFlag(EVENTS.length, { yes: 0.25, no: 0.75 });
   readonly #isNewName = new AdaptiveFlag(EVENTS.length, { yes: 0.5, no: 0.5 });
-  readonly #isNewType = new AdaptiveFlag(EVENTS.length, { yes: 0.5, no: 0.5 });
-  readonly #isNewest = new AdaptiveFlag(EVENTS.length, { yes: 0.5, no: 0.5 });
+  readonly #isNewType = new AdaptiveFlag(EVENTS.length, { yes: 0.75, no: 0.25 });
+  readonly #isNewest = new AdaptiveFlag(EVENTS.length, { yes: 0.9, no: 0.1 });
   #newest: KnownName | null = null;
   #lastEvent: Event = 'new-name';
   #pairs = 0;
@@ -193,12 +194,12 @@ class Past {
         // KT over all known pairs: what is polled often is cheap, what is repeated for the first time costs about log2 of the pairs.
         return Math.log2((this.#repeats + this.#pairs / 2) / ((pair?.repeats ?? 0) + 0.5));
       case 'new-type-newest':
-        return this.#types.bits(furtherTypeAfter(lastType(name)), sent.qtype);
+        return this.#types.furtherBits(typesOf(name), sent.qtype);
       case 'new-type-other':
-        return Math.log2(this.#names.size) + this.#types.bits(furtherTypeAfter(lastType(name)), sent.qtype);
+        return Math.log2(this.#names.size) + this.#types.furtherBits(typesOf(name), sent.qtype);
       case 'new-name': {
         const known = this.#suffixes.longestKnown(sent.labels);
-        return this.#suffixes.bits(known) + this.#labels.bits(sent.labels.slice(0, known.start)) + this.#types.bits(FIRST_TYPE, sent.qtype);
+        return this.#suffixes.bits(known) + this.#labels.bits(sent.labels.slice(0, known.start)) + this.#types.firstBits(sent.qtype);
       }
     }
   }
@@ -218,7 +219,7 @@ class Past {
   }
 
   #learnType(name: KnownName, qtype: number): void {
-    this.#types.learn(furtherTypeAfter(lastType(name)), qtype);
+    this.#types.learnFurther(typesOf(name), qtype);
     this.#addPair(name, qtype);
     this.#forgetOldest();
   }
@@ -227,7 +228,7 @@ class Past {
     const known = this.#suffixes.longestKnown(sent.labels);
     this.#labels.learn(sent.labels.slice(0, known.start));
     this.#suffixes.learn(known, sent.labels);
-    this.#types.learn(FIRST_TYPE, sent.qtype);
+    this.#types.learnFirst(sent.qtype);
     const name: KnownName = { key, pairs: [] };
     this.#names.set(key, name);
     this.#newest = name;
@@ -254,8 +255,8 @@ class Past {
   }
 }
 
-function lastType(name: KnownName | null): number {
-  return name?.pairs.at(-1)?.qtype ?? impossible('a known name without a type');
+function typesOf(name: KnownName | null): number[] {
+  return name?.pairs.map(({ qtype }) => qtype) ?? impossible('a further type of no name');
 }
 
 function impossible(what: string): never {

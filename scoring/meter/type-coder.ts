@@ -38,40 +38,66 @@ const PRIOR_WEIGHT = 2;
 const SLOTS = OTHER + 1;
 const SLOT_OF_TYPE = new Map(PRIOR_SHARES.map(([qtype], slot) => [qtype, slot]));
 
-/** The context of a new name's first type. */
-export const FIRST_TYPE = 0;
-
-/** The context of a further type of a name whose last type was `previous`. */
-export function furtherTypeAfter(previous: number): number {
-  return 1 + slotOf(previous);
-}
+/** The context of a new name's first type; further types are coded in the context of the type before them. */
+const FIRST_TYPE = 0;
 
 export class TypeCoder {
   readonly #counts = new Map<number, number>();
   readonly #totals = new Map<number, number>();
 
-  /** −log2 q(qtype | context): over all 65,536 types the q sum to at most 1. */
-  bits(context: number, qtype: number): number {
-    return typeBits(this.#counts.get(context * SLOTS + slotOf(qtype)) ?? 0, this.#totals.get(context) ?? 0, qtype);
+  /** −log2 q(qtype) as the first type of a new name: over all 65,536 types the q sum to at most 1. */
+  firstBits(qtype: number): number {
+    return slotBits(this.#share(FIRST_TYPE, slotOf(qtype)), qtype);
   }
 
-  learn(context: number, qtype: number): void {
-    const cell = context * SLOTS + slotOf(qtype);
+  /** −log2 q(qtype) as a further type of a name that was sent with `held`, in that order: over all types not held the q sum to at most 1. */
+  furtherBits(held: readonly number[], qtype: number): number {
+    const context = contextAfter(held);
+    let possible = 1;
+    for (const heldType of held) {
+      const slot = slotOf(heldType);
+      if (slot !== OTHER) possible -= this.#share(context, slot);
+    }
+    return slotBits(this.#share(context, slotOf(qtype)) / possible, qtype);
+  }
+
+  learnFirst(qtype: number): void {
+    this.#learn(FIRST_TYPE, slotOf(qtype));
+  }
+
+  learnFurther(held: readonly number[], qtype: number): void {
+    this.#learn(contextAfter(held), slotOf(qtype));
+  }
+
+  /** q(slot | context), by counts added to the prior. */
+  #share(context: number, slot: number): number {
+    const seen = this.#counts.get(context * SLOTS + slot) ?? 0;
+    const total = this.#totals.get(context) ?? 0;
+    return (seen + PRIOR_WEIGHT * priorShare(slot)) / (total + PRIOR_WEIGHT);
+  }
+
+  #learn(context: number, slot: number): void {
+    const cell = context * SLOTS + slot;
     this.#counts.set(cell, (this.#counts.get(cell) ?? 0) + 1);
     this.#totals.set(context, (this.#totals.get(context) ?? 0) + 1);
   }
 }
 
-/** Bits of a type before anything was sent. */
+/** Bits of a new name's first type before anything was sent. */
 export function untrainedTypeBits(qtype: number): number {
-  return typeBits(0, 0, qtype);
+  return slotBits(priorShare(slotOf(qtype)), qtype);
 }
 
-function typeBits(seen: number, total: number, qtype: number): number {
-  const slot = slotOf(qtype);
-  const share = PRIOR_SHARES[slot]?.[1] ?? OTHER_SHARE;
-  const bits = Math.log2((total + PRIOR_WEIGHT) / (seen + PRIOR_WEIGHT * share));
-  return slot === OTHER ? bits + OTHER_TYPES_BITS : bits;
+function slotBits(share: number, qtype: number): number {
+  return slotOf(qtype) === OTHER ? OTHER_TYPES_BITS - Math.log2(share) : -Math.log2(share);
+}
+
+function priorShare(slot: number): number {
+  return PRIOR_SHARES[slot]?.[1] ?? OTHER_SHARE;
+}
+
+function contextAfter(held: readonly number[]): number {
+  return 1 + slotOf(held.at(-1) ?? 0);
 }
 
 function slotOf(qtype: number): number {
