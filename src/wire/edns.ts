@@ -1,0 +1,94 @@
+/**
+ * The OPT pseudo-record (RFC 6891 §6.1): reading a client's, writing ours, and Extended DNS Errors (RFC 8914) as its only option.
+ * A client's options are checked for shape and then forgotten; they never leave.
+ */
+import { EDNS_OPTION, RRTYPE } from './codes.ts';
+import { readUint16, writeUint16 } from './octets.ts';
+
+/** What our OPT advertises and the most we send over UDP: the size that DNS flag day 2020 chose to stay below fragmentation. */
+export const EDNS_UDP_PAYLOAD_OCTETS = 1232;
+
+/** An OPT without options. */
+export const PLAIN_OPT_OCTETS = 11;
+
+const DNSSEC_OK = 0x8000;
+
+export interface ClientEdns {
+  /** As the client sent it; `udpLimit` puts it between 512 and 1232. */
+  readonly udpPayloadSize: number;
+  readonly dnssecOk: boolean;
+}
+
+/** An Extended DNS Error: INFO-CODE and UTF-8 EXTRA-TEXT (may be empty). */
+export interface ExtendedError {
+  readonly code: number;
+  readonly text: string;
+}
+
+export type OptReading =
+  | { readonly kind: 'opt'; readonly edns: ClientEdns }
+  | { readonly kind: 'bad-version'; readonly edns: ClientEdns }
+  | { readonly kind: 'malformed'; readonly detail: string };
+
+/**
+ * Reads a query's OPT, which must reach from `offset` exactly to the end of the packet. A foreign version is told before
+ * the options are looked at, since only version 0 fixes their form (RFC 6891 §6.1.3).
+ */
+export function readClientOpt(packet: Uint8Array, offset: number): OptReading {
+  if (offset + PLAIN_OPT_OCTETS > packet.length) return { kind: 'malformed', detail: 'additional record cut short' };
+  if (packet[offset] !== 0 || readUint16(packet, offset + 1) !== RRTYPE.OPT) {
+    return { kind: 'malformed', detail: 'additional record that is not an OPT at the root' };
+  }
+  const edns = { udpPayloadSize: readUint16(packet, offset + 3), dnssecOk: (readUint16(packet, offset + 7) & DNSSEC_OK) !== 0 };
+  const optionsStart = offset + PLAIN_OPT_OCTETS;
+  const optionsEnd = optionsStart + readUint16(packet, offset + 9);
+  if (optionsEnd > packet.length) return { kind: 'malformed', detail: 'OPT longer than the packet' };
+  if (optionsEnd < packet.length) return { kind: 'malformed', detail: 'octets after the message' };
+  if (packet[offset + 6] !== 0) return { kind: 'bad-version', edns };
+  return optionsFit(packet, optionsStart, optionsEnd)
+    ? { kind: 'opt', edns }
+    : { kind: 'malformed', detail: 'EDNS option lengths do not add up' };
+}
+
+function optionsFit(packet: Uint8Array, start: number, end: number): boolean {
+  let at = start;
+  while (at + 4 <= end) at += 4 + readUint16(packet, at + 2);
+  return at === end;
+}
+
+export interface OptContent {
+  readonly udpPayloadSize: number;
+  /** The upper eight bits of the RCODE. */
+  readonly extendedRcode: number;
+  readonly dnssecOk: boolean;
+  /** Encoded options. */
+  readonly options: Uint8Array;
+}
+
+/** Writes an OPT of version 0 at `offset`; returns the offset behind it. */
+export function writeOpt(packet: Uint8Array, offset: number, content: OptContent): number {
+  packet[offset] = 0;
+  writeUint16(packet, offset + 1, RRTYPE.OPT);
+  writeUint16(packet, offset + 3, content.udpPayloadSize);
+  packet[offset + 5] = content.extendedRcode;
+  packet[offset + 6] = 0;
+  writeUint16(packet, offset + 7, content.dnssecOk ? DNSSEC_OK : 0);
+  writeUint16(packet, offset + 9, content.options.length);
+  packet.set(content.options, offset + PLAIN_OPT_OCTETS);
+  return offset + PLAIN_OPT_OCTETS + content.options.length;
+}
+
+/** One EDE option per error, in order (RFC 8914 §2). */
+export function encodeExtendedErrors(errors: readonly ExtendedError[]): Uint8Array {
+  const texts = errors.map((error) => Buffer.from(error.text, 'utf8'));
+  const options = new Uint8Array(texts.reduce((octets, text) => octets + 6 + text.length, 0));
+  let at = 0;
+  for (const [index, text] of texts.entries()) {
+    writeUint16(options, at, EDNS_OPTION.EDE);
+    writeUint16(options, at + 2, 2 + text.length);
+    writeUint16(options, at + 4, errors[index]?.code ?? 0);
+    options.set(text, at + 6);
+    at += 6 + text.length;
+  }
+  return options;
+}

@@ -1,0 +1,227 @@
+/**
+ * Reading an upstream's answer, strictly: shape checked, matched to the question asked, and cut down to what answers that question.
+ * Whether the datagram came from the right address with the right ID is the caller's to check, and what to do with the answer too.
+ */
+import { OPCODE, RRCLASS, RRTYPE } from './codes.ts';
+import { FLAG, HEADER_OCTETS, opcodeOf, QUESTION_TAIL_OCTETS, RECORD_TAIL_OCTETS } from './header.ts';
+import { isAtOrBelow, parentName, type QName, ROOT, readCompressedName, readQuestionName, replaceSuffix, toOctets } from './name.ts';
+import { readUint16, readUint32 } from './octets.ts';
+import { targetName, ttlFromWire } from './rdata.ts';
+import { readRdata } from './rdata-layout.ts';
+import type { ResourceRecord } from './record.ts';
+
+export interface ParsedResponse {
+  readonly id: number;
+  /** TC=1. The sections are empty then: what a truncated message still holds must not be used (RFC 2181 §9). */
+  readonly truncated: boolean;
+  readonly authenticData: boolean;
+  /** Extended by the upper bits in the OPT (RFC 6891 §6.1.3). */
+  readonly rcode: number;
+  /** The alias chain from the name asked, then the records asked for, each RRset followed by its signatures. */
+  readonly answers: readonly ResourceRecord[];
+  /** The SOA of a negative answer, and signed proofs of non-existence. */
+  readonly authority: readonly ResourceRecord[];
+}
+
+export type ResponseReading =
+  | { readonly kind: 'response'; readonly response: ParsedResponse }
+  /** `mismatch`: no answer to this question, so the right one may still come. `malformed`: the answer to it, and unusable. */
+  | { readonly kind: 'mismatch' | 'malformed'; readonly detail: string };
+
+/** More records than any use of DNS here needs; keeps the work per message small. */
+const MAX_RECORDS = 1000;
+
+/** Aliases followed from the name asked; resolvers stop between 8 and 16. */
+const MAX_ALIAS_LINKS = 16;
+
+/**
+ * Parses one message as the answer to `asked` (class IN). Never throws.
+ *
+ * Kept are only records of class IN on the alias chain that starts at the name asked (CNAME and DNAME, at most 16 links) with the
+ * signatures covering them, and from the authority section one SOA at or above the chain's end if there is no answer, and NSEC, NSEC3
+ * and signatures inside the zones concerned. Everything else is out of bailiwick or not asked for. An alias loop, contradicting
+ * aliases and a longer chain are malformed. Octets behind the last record are ignored: nothing is copied from there.
+ */
+export function parseResponse(packet: Uint8Array, asked: { qname: QName; qtype: number }): ResponseReading {
+  const question = matchQuestion(packet, asked);
+  if (question.kind === 'mismatch') return question;
+  const flags = readUint16(packet, 2);
+  const truncated = (flags & FLAG.TC) !== 0;
+  const head = { id: readUint16(packet, 0), truncated, authenticData: (flags & FLAG.AD) !== 0 };
+  if (truncated) return { kind: 'response', response: { ...head, rcode: flags & FLAG.RCODE, answers: [], authority: [] } };
+
+  const counts = { answer: readUint16(packet, 6), authority: readUint16(packet, 8), additional: readUint16(packet, 10) };
+  if (counts.answer + counts.authority + counts.additional > MAX_RECORDS) return malformed('too many records');
+  const answer = readSection(packet, question.end, counts.answer);
+  if (answer === null) return malformed('answer section');
+  const authority = readSection(packet, answer.end, counts.authority);
+  if (authority === null) return malformed('authority section');
+  const extendedRcode = readExtendedRcode(packet, authority.end, counts.additional);
+  if (extendedRcode === null) return malformed('additional section');
+
+  const chain = followAliases(answer.records, asked);
+  if (chain === null) return malformed('alias chain');
+  const rcode = (extendedRcode << 4) | (flags & FLAG.RCODE);
+  return { kind: 'response', response: { ...head, rcode, answers: chain.records, authority: proofs(authority.records, chain) } };
+}
+
+function malformed(detail: string): ResponseReading {
+  return { kind: 'malformed', detail };
+}
+
+function matchQuestion(
+  packet: Uint8Array,
+  asked: { qname: QName; qtype: number },
+): { kind: 'match'; end: number } | { kind: 'mismatch'; detail: string } {
+  if (packet.length < HEADER_OCTETS) return { kind: 'mismatch', detail: 'shorter than a header' };
+  const flags = readUint16(packet, 2);
+  if ((flags & FLAG.QR) === 0) return { kind: 'mismatch', detail: 'not a response' };
+  if (opcodeOf(flags) !== OPCODE.QUERY) return { kind: 'mismatch', detail: 'opcode is not QUERY' };
+  if (readUint16(packet, 4) !== 1) return { kind: 'mismatch', detail: 'not exactly one question' };
+  const name = readQuestionName(packet, HEADER_OCTETS);
+  if (name === null || name.end + QUESTION_TAIL_OCTETS > packet.length) return { kind: 'mismatch', detail: 'question is malformed' };
+  const same = name.name === asked.qname && readUint16(packet, name.end) === asked.qtype && readUint16(packet, name.end + 2) === RRCLASS.IN;
+  return same ? { kind: 'match', end: name.end + QUESTION_TAIL_OCTETS } : { kind: 'mismatch', detail: 'another question' };
+}
+
+function readSection(packet: Uint8Array, start: number, count: number): { records: ResourceRecord[]; end: number } | null {
+  const records: ResourceRecord[] = [];
+  let at = start;
+  for (let index = 0; index < count; index++) {
+    const owner = readCompressedName(packet, at);
+    if (owner === null || owner.end + RECORD_TAIL_OCTETS > packet.length) return null;
+    const type = readUint16(packet, owner.end);
+    const rdataStart = owner.end + RECORD_TAIL_OCTETS;
+    const rdataOctets = readUint16(packet, owner.end + 8);
+    const rdata = readRdata(packet, type, rdataStart, rdataOctets);
+    if (rdata === null) return null;
+    const ttlSeconds = ttlFromWire(readUint32(packet, owner.end + 4));
+    records.push({ owner: owner.name, type, class: readUint16(packet, owner.end + 2), ttlSeconds, rdata });
+    at = rdataStart + rdataOctets;
+  }
+  return { records, end: at };
+}
+
+/** Walks the additional section for the one thing used of it; 0 without an OPT, null when a record is cut short or a second OPT comes. */
+function readExtendedRcode(packet: Uint8Array, start: number, count: number): number | null {
+  let extendedRcode: number | null = null;
+  let at = start;
+  for (let index = 0; index < count; index++) {
+    const owner = readCompressedName(packet, at);
+    if (owner === null || owner.end + RECORD_TAIL_OCTETS > packet.length) return null;
+    if (readUint16(packet, owner.end) === RRTYPE.OPT) {
+      if (extendedRcode !== null || owner.name !== ROOT) return null;
+      extendedRcode = packet[owner.end + 4] ?? 0;
+    }
+    at = owner.end + RECORD_TAIL_OCTETS + readUint16(packet, owner.end + 8);
+    if (at > packet.length) return null;
+  }
+  return extendedRcode ?? 0;
+}
+
+interface Chain {
+  readonly records: ResourceRecord[];
+  /** The name that the aliases lead to. */
+  readonly end: QName;
+  /** Whether records of the type asked were there. */
+  readonly answered: boolean;
+  /** Zones that signed the records kept, at most one per name. */
+  readonly zones: QName[];
+}
+
+type RecordsByOwner = ReadonlyMap<QName, readonly ResourceRecord[]>;
+
+/** Null for a loop, for aliases that contradict each other and for more than 16 links. */
+function followAliases(records: readonly ResourceRecord[], asked: { qname: QName; qtype: number }): Chain | null {
+  const byOwner = groupByOwner(records);
+  const kept: ResourceRecord[] = [];
+  const zones: QName[] = [];
+  const visited = new Set<QName>();
+  let name = asked.qname;
+  while (visited.size <= MAX_ALIAS_LINKS && !visited.has(name)) {
+    visited.add(name);
+    const direct = signedRRset(byOwner, name, asked.qtype, zones);
+    kept.push(...direct);
+    if (direct.length > 0) return { records: kept, end: name, answered: true, zones };
+    const link = followLink(byOwner, name, zones);
+    if (link === 'contradiction') return null;
+    if (link === null) return { records: kept, end: name, answered: false, zones };
+    kept.push(...link.records);
+    name = link.next;
+  }
+  return null;
+}
+
+function groupByOwner(records: readonly ResourceRecord[]): RecordsByOwner {
+  const byOwner = new Map<QName, ResourceRecord[]>();
+  for (const record of records) {
+    if (record.class !== RRCLASS.IN) continue;
+    const group = byOwner.get(record.owner);
+    if (group === undefined) byOwner.set(record.owner, [record]);
+    else group.push(record);
+  }
+  return byOwner;
+}
+
+/** The records of one owner and type, then the signatures covering them, whose zone is added to `zones`. Empty when there are none. */
+function signedRRset(byOwner: RecordsByOwner, owner: QName, type: number, zones: QName[]): ResourceRecord[] {
+  const group = byOwner.get(owner) ?? [];
+  const rrset = group.filter((record) => record.type === type);
+  if (rrset.length === 0 || type === RRTYPE.RRSIG) return rrset;
+  const signatures = group.filter((record) => coveredType(record) === type);
+  const zone = signatures.map(signerName).find((signer) => signer !== null && isAtOrBelow(owner, signer));
+  if (zone !== undefined && zone !== null) zones.push(zone);
+  // An alias is one record; a second one would lead where nobody has looked (RFC 2181 §10.1, RFC 6672 §2.4).
+  const isAlias = type === RRTYPE.CNAME || type === RRTYPE.DNAME;
+  return [...(isAlias ? rrset.slice(0, 1) : rrset), ...signatures];
+}
+
+/** The type a signature covers; null for all other records. */
+function coveredType(record: ResourceRecord): number | null {
+  return record.type === RRTYPE.RRSIG ? readUint16(record.rdata, 0) : null;
+}
+
+function signerName(signature: ResourceRecord): QName | null {
+  return readQuestionName(signature.rdata, 18)?.name ?? null;
+}
+
+/** One step of the chain: by the DNAME above the name, whose CNAME is made here if the upstream left it out (RFC 6672 §3.1), or by a CNAME. */
+function followLink(
+  byOwner: RecordsByOwner,
+  name: QName,
+  zones: QName[],
+): { records: ResourceRecord[]; next: QName } | 'contradiction' | null {
+  const cnames = signedRRset(byOwner, name, RRTYPE.CNAME, zones);
+  const cnameTarget = cnames[0] === undefined ? null : targetName(cnames[0]);
+  const dnameOwner = ownerOfDnameAbove(byOwner, name);
+  if (dnameOwner === null) return cnameTarget === null ? null : { records: cnames, next: cnameTarget };
+
+  const dnames = signedRRset(byOwner, dnameOwner, RRTYPE.DNAME, zones);
+  const dname = dnames[0];
+  const dnameTarget = dname === undefined ? null : targetName(dname);
+  const next = dnameTarget === null ? null : replaceSuffix(name, dnameOwner, dnameTarget);
+  if (dname === undefined || next === null) return null; // too long: YXDOMAIN, and nothing to follow (RFC 6672 §2.2)
+  if (cnameTarget !== null && cnameTarget !== next) return 'contradiction';
+  const synthesised = { owner: name, type: RRTYPE.CNAME, class: RRCLASS.IN, ttlSeconds: dname.ttlSeconds, rdata: toOctets(next) };
+  return { records: [...dnames, ...(cnames.length > 0 ? cnames : [synthesised])], next };
+}
+
+function ownerOfDnameAbove(byOwner: RecordsByOwner, name: QName): QName | null {
+  for (let ancestor = parentName(name); ancestor !== null; ancestor = parentName(ancestor)) {
+    if (byOwner.get(ancestor)?.some((record) => record.type === RRTYPE.DNAME) === true) return ancestor;
+  }
+  return null;
+}
+
+/** What the authority section contributes to this chain. */
+function proofs(records: readonly ResourceRecord[], chain: Chain): ResourceRecord[] {
+  const inClass = records.filter((record) => record.class === RRCLASS.IN);
+  const soa = chain.answered ? undefined : inClass.find((record) => record.type === RRTYPE.SOA && isAtOrBelow(chain.end, record.owner));
+  const zones = soa === undefined ? chain.zones : [...chain.zones, soa.owner];
+  return inClass.filter((record) => {
+    const type = coveredType(record) ?? record.type;
+    if (type === RRTYPE.SOA) return record === soa || (record.type === RRTYPE.RRSIG && record.owner === soa?.owner);
+    const isDenial = type === RRTYPE.NSEC || type === RRTYPE.NSEC3;
+    return isDenial && zones.some((zone) => isAtOrBelow(record.owner, zone));
+  });
+}
