@@ -12,7 +12,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { type Finished, type Running, run, start } from './processes.ts';
+import { eventually, type Finished, type Running, run, start } from './processes.ts';
 import { toolPath } from './required-tools.ts';
 
 const PLACES = ['client-a', 'client-b', 'resolver', 'internet'] as const;
@@ -44,7 +44,7 @@ export interface Lab {
 let labsMade = 0;
 
 /** Builds the namespaces; throws when not root or when a tool is missing. */
-export function createLab(): Lab {
+export async function createLab(): Promise<Lab> {
   if (process.getuid?.() !== 0) throw new Error('the live lab needs root: it creates network namespaces');
   removeStaleNamespaces();
   labsMade += 1;
@@ -60,11 +60,15 @@ export function createLab(): Lab {
   for (const place of PLACES) {
     ip('netns', 'add', nameOf(place));
     writeNameServiceFiles(nameOf(place));
+    // Duplicate address detection would keep every IPv6 address unusable for the first two seconds.
+    inside(nameOf(place), 'sysctl', '-q', '-w', 'net.ipv6.conf.default.accept_dad=0', 'net.ipv6.conf.all.accept_dad=0');
     inside(nameOf(place), 'ip', 'link', 'set', 'lo', 'up');
   }
   joinClient(nameOf('client-a'), nameOf('resolver'), 'a', 1);
   joinClient(nameOf('client-b'), nameOf('resolver'), 'b', 2);
   joinInternet(nameOf('resolver'), nameOf('internet'));
+  // The kernel reports a link as up at most once a second, and until then its IPv6 address answers nobody.
+  if (!(await eventually(() => PLACES.every((place) => linksAreUp(nameOf(place))), 10_000))) throw new Error('the links do not come up');
 
   return {
     run: (place, argv, timeoutMs) => run([toolPath('ip'), 'netns', 'exec', nameOf(place), ...argv], timeoutMs),
@@ -112,7 +116,7 @@ table inet lab {
 
 function joinInternet(resolver: string, internet: string): void {
   inside(resolver, 'ip', 'addr', 'add', `${RESOLVER_ADDRESS}/32`, 'dev', 'lo');
-  inside(resolver, 'ip', 'addr', 'add', `${RESOLVER_ADDRESS_V6}/128`, 'dev', 'lo', 'nodad');
+  inside(resolver, 'ip', 'addr', 'add', `${RESOLVER_ADDRESS_V6}/128`, 'dev', 'lo');
   inside(resolver, 'sysctl', '-q', '-w', 'net.ipv4.ip_forward=0', 'net.ipv6.conf.all.forwarding=0');
   ip('link', 'add', 'world', 'netns', resolver, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', internet);
   address(resolver, 'world', '198.51.100.1/24', 'fd53:ffff::1/64');
@@ -123,9 +127,13 @@ function joinInternet(resolver: string, internet: string): void {
 
 function address(namespace: string, device: string, v4: string, v6: string): void {
   inside(namespace, 'ip', 'addr', 'add', v4, 'dev', device);
-  // nodad: duplicate address detection would keep the address unusable for the first two seconds.
-  inside(namespace, 'ip', 'addr', 'add', v6, 'dev', device, 'nodad');
+  inside(namespace, 'ip', 'addr', 'add', v6, 'dev', device);
   inside(namespace, 'ip', 'link', 'set', device, 'up');
+}
+
+function linksAreUp(namespace: string): boolean {
+  const links = inside(namespace, 'ip', '-brief', 'link', 'show', 'type', 'veth').trim().split('\n');
+  return links.every((link) => /^\S+\s+UP\s/.test(link));
 }
 
 /** What `ip netns exec` mounts over /etc: no look-up may follow the machine's own resolver or hosts file. */
