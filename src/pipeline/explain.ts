@@ -3,7 +3,6 @@
  * session and starts no look-up; what it returns is CONTRACT's JSON shape.
  */
 import { classifyName } from '../policy/classify-name.ts';
-import { Session } from '../session/session.ts';
 import { typeName } from '../wire/codes.ts';
 import { type QName, toPresentation } from '../wire/name.ts';
 import { applyMode } from './apply-mode.ts';
@@ -34,7 +33,7 @@ export interface Explanation {
 /** What would happen if the session at `address` asked `qname` now. */
 export function explain(k: Pipeline, qname: QName, qtype: number, address: string, sessionKey: string): Explanation {
   const nowMs = k.clock.wallMs();
-  const session = k.sessions.peek(sessionKey) ?? new Session(sessionKey, 0, 0, nowMs, nowMs);
+  const session = k.sessions.peek(sessionKey) ?? k.sessions.recall(sessionKey, nowMs);
   const policy = k.policies.choose(address);
   const here = {
     qname: toPresentation(qname),

@@ -6,6 +6,7 @@ import { assess } from '../../scoring/assess.ts';
 import { decide, type Verdict } from '../../scoring/decide.ts';
 import type { Assessment, Observation } from '../../scoring/observation.ts';
 import { questionKey } from '../cache/question-key.ts';
+import type { Asked } from '../../scoring/profile/session-profile.ts';
 import { classifyName, type RoutedName } from '../policy/classify-name.ts';
 import type { Policy } from '../policy/policy.ts';
 import { type RegistrableDomain, registrableDomain } from '../policy/registrable-domain.ts';
@@ -27,6 +28,7 @@ export interface Judgement {
   readonly routed: RoutedName;
   readonly domain: RegistrableDomain;
   readonly metered: MeteredName;
+  readonly asked: Asked;
   readonly lookUp: LookUp;
   readonly price: Price | null;
   readonly assessment: Assessment;
@@ -54,13 +56,14 @@ export function judge(k: Pipeline, session: Session, policy: Policy, routed: Rou
   const price = wouldSend ? k.meters.price(session.key, session.meters, metered, wallMs) : null;
   const spent = k.meters.spent(session.key, session.meters, domain.parent, wallMs);
 
+  const asked: Asked = { parent: domain.parent, nameKey: qname, qtype, unlisted: routed.standing === 'unlisted' };
   const observation: Observation = {
     labels: domain.labels,
     nameOctets: qname.length,
     qtype,
     standing: routed.standing,
     age: domain.icannDomain === null || routed.standing !== 'unlisted' ? 'unknown' : k.ages.ageDays(domain.icannDomain, session.key),
-    ...session.profile.observe(domain.parent, qname, qtype, routed.standing),
+    ...session.profile.observe(asked),
     leakBits: price?.parentBits ?? 0,
     parentBits: spent.parentBits,
     sessionBits: spent.sessionBits,
@@ -79,7 +82,7 @@ export function judge(k: Pipeline, session: Session, policy: Policy, routed: Rou
     remaining: k.meters.remaining(session.key, session.meters, domain.parent, policy.budgets, wallMs),
     quarantined,
   });
-  return { qname, qtype, routed, domain, metered, lookUp, price, assessment, verdict };
+  return { qname, qtype, routed, domain, metered, asked, lookUp, price, assessment, verdict };
 }
 
 /**

@@ -30,6 +30,8 @@ export interface QuerySource {
   readonly address: string;
   readonly port: number;
   readonly protocol: 'udp' | 'tcp';
+  /** The address and port that was asked, `127.0.0.1:5300`. */
+  readonly listener: string;
 }
 
 /** Everything about one query that the later stages need. */
@@ -118,7 +120,7 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
   const acting = actOn(k, context, judgement);
 
   // Observed or not, what was asked counts towards the session's picture: a refused attempt is evidence as well.
-  session.profile.record(own.domain.parent, qname, qtype, own.routed.standing);
+  session.profile.record(own.asked, own.assessment.score);
   k.sessions.raiseScore(session, own.assessment.score);
   const noted = note(k, context, judgement, acting);
 

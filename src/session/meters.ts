@@ -172,7 +172,7 @@ export class Meters {
     fleet.code.noteExpiry({ labels: name.labels, qtype: name.qtype }, expiresAtMs);
   }
 
-  /** Forgets what this session has spent (a release); the fleet's meters stay. */
+  /** A release, after the store has opened the epoch: the session's meters start anew from the store, the fleet's stay. */
   openEpoch(meters: SessionMeters, parents: readonly string[]): void {
     for (const parent of parents) meters.byParent.delete(parent);
     meters.total = null;

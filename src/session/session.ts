@@ -3,6 +3,7 @@
  * Owns lifetime and eviction; whether a session is quarantined is `quarantine/`, what a query means for it `pipeline/`.
  */
 import { SessionProfile } from '../../scoring/profile/session-profile.ts';
+import type { HashKey } from '../../scoring/sketch/keyed-hash.ts';
 import type { DecisionRecord, MeterStore } from '../pipeline/ports.ts';
 import type { QName } from '../wire/name.ts';
 import type { SessionKey } from './identify.ts';
@@ -23,7 +24,7 @@ export interface HeldRefusal {
 export class Session {
   readonly key: SessionKey;
   readonly firstSeenMs: number;
-  readonly profile = new SessionProfile();
+  profile: SessionProfile;
   readonly meters = new SessionMeters();
   readonly recent: DecisionRecord[] = [];
   /** Counts releases: a new epoch starts with score and meters at 0. */
@@ -39,11 +40,13 @@ export class Session {
   tokensAtMs = 0;
   readonly #held = new Map<QName, HeldRefusal>();
 
-  constructor(key: SessionKey, epoch: number, score: number, firstSeenMs: number, nowMs: number) {
+  /** Times are wall clock. `hashKey` keeps a client from choosing names that collide in the profile's sketches. */
+  constructor(key: SessionKey, hashKey: HashKey, counters: { readonly epoch: number; readonly score: number; readonly firstSeenMs: number }, nowMs: number) {
     this.key = key;
-    this.epoch = epoch;
-    this.score = score;
-    this.firstSeenMs = firstSeenMs;
+    this.profile = new SessionProfile({ hashKey });
+    this.epoch = counters.epoch;
+    this.score = counters.score;
+    this.firstSeenMs = counters.firstSeenMs;
     this.lastSeenMs = nowMs;
   }
 
@@ -81,10 +84,12 @@ export class SessionTable {
   readonly #sessions = new Map<SessionKey, Session>();
   readonly #store: MeterStore;
   readonly #limit: number;
+  readonly #hashKey: HashKey;
 
-  constructor(store: MeterStore, limit: number) {
+  constructor(store: MeterStore, limit: number, hashKey: HashKey) {
     this.#store = store;
     this.#limit = limit;
+    this.#hashKey = hashKey;
   }
 
   get size(): number {
@@ -100,10 +105,9 @@ export class SessionTable {
       known.lastSeenMs = nowMs;
       return known;
     }
-    const stored = this.#store.loadSession(key);
-    const session = new Session(key, stored?.epoch ?? 0, stored?.score ?? 0, stored?.firstSeenMs ?? nowMs, nowMs);
+    const session = this.recall(key, nowMs);
     this.#sessions.set(key, session);
-    if (stored === null) this.save(session);
+    if (session.firstSeenMs === nowMs) this.save(session);
     if (this.#sessions.size > this.#limit) this.#evictOldest();
     return session;
   }
@@ -111,6 +115,12 @@ export class SessionTable {
   /** The session if it is in memory: asking about a session must not make one. */
   peek(key: SessionKey): Session | null {
     return this.#sessions.get(key) ?? null;
+  }
+
+  /** The session as the store knows it, or a fresh one, outside the table: for asking about sessions that are not here. */
+  recall(key: SessionKey, nowMs: number): Session {
+    const counters = this.#store.loadSession(key) ?? { epoch: 0, score: 0, firstSeenMs: nowMs };
+    return new Session(key, this.#hashKey, counters, nowMs);
   }
 
   /** Raises the lasting score; never lowers it. */
@@ -128,7 +138,7 @@ export class SessionTable {
     session.score = 0;
     session.wouldQuarantineAtMs = null;
     session.releaseHeld();
-    session.profile.forget(parents);
+    session.profile = new SessionProfile({ hashKey: this.#hashKey });
     this.#store.openSessionEpoch(countersOf(session), parents);
   }
 

@@ -1,0 +1,53 @@
+/** A MeterStore in memory that also counts its writes, for tests of what is written when. */
+import type { MeterScope, MeterStore, SessionCounters, StoredMeter } from '../../../src/pipeline/ports.ts';
+
+export class MemoryMeterStore implements MeterStore {
+  readonly meters = new Map<string, StoredMeter>();
+  readonly counters = new Map<string, SessionCounters>();
+  meterWrites = 0;
+  counterWrites = 0;
+  /** Set to make every write fail, as a full disk does. */
+  full = false;
+
+  loadSession(session: string): SessionCounters | null {
+    return this.counters.get(session) ?? null;
+  }
+
+  loadMeter(scope: MeterScope): StoredMeter | null {
+    return this.meters.get(keyOf(scope)) ?? null;
+  }
+
+  listMeters(session: string, limit: number): readonly StoredMeter[] {
+    return [...this.meters.values()].filter((meter) => meter.session === session).slice(0, limit);
+  }
+
+  saveMeters(meters: readonly StoredMeter[]): void {
+    if (this.full) throw new Error('database or disk is full');
+    this.meterWrites += 1;
+    for (const meter of meters) this.meters.set(keyOf(meter), meter);
+  }
+
+  saveCounters(counters: SessionCounters): void {
+    if (this.full) throw new Error('database or disk is full');
+    this.counterWrites += 1;
+    this.counters.set(counters.session, counters);
+  }
+
+  openSessionEpoch(counters: SessionCounters, parents: readonly string[]): void {
+    this.saveCounters(counters);
+    for (const parent of [...parents, '*']) this.meters.delete(keyOf({ session: counters.session, parent }));
+  }
+
+  openMeterEpoch(): void {
+    this.meters.clear();
+    for (const counters of this.counters.values()) this.counters.set(counters.session, { ...counters, score: 0, epoch: counters.epoch + 1 });
+  }
+
+  listSessions(limit: number): readonly SessionCounters[] {
+    return [...this.counters.values()].slice(0, limit);
+  }
+}
+
+function keyOf({ session, parent }: MeterScope): string {
+  return `${session} ${parent}`;
+}

@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest';
+import type { Budgets } from '../../../scoring/observation.ts';
+import { LEASE_BITS, type MeteredName, Meters, SessionMeters } from '../../../src/session/meters.ts';
+import { RRTYPE } from '../../../src/wire/codes.ts';
+import { MemoryMeterStore } from './memory-meter-store.ts';
+
+const CLIENT = '10.0.0.5';
+const NOW = 1_800_000_000_000;
+const DAY = 86_400_000;
+const LIMITS = { parentsPerSession: 4, fleetParents: 8 };
+const BUDGETS: Budgets = {
+  parentBits: 768,
+  sessionBits: 2048,
+  fleetParentBits: 1024,
+  parentRefillBitsPerDay: 0,
+  sessionRefillBitsPerDay: 0,
+};
+
+function below(parent: string, label: string, weight = 1): MeteredName {
+  return { parent, labels: [label], allLabels: [label, ...parent.split('.')], qtype: RRTYPE.A, weight };
+}
+
+describe('the charge', () => {
+  test('goes to the session below the parent, to the session as a whole and to the fleet', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const session = new SessionMeters();
+    const paid = meters.charge(CLIENT, 0, session, below('a.example', '4157535f53454352'), NOW);
+    expect(paid.parentBits).toBeGreaterThan(40);
+    expect(paid.sessionBits).toBeGreaterThan(paid.parentBits);
+    expect(paid.fleetBits).toBe(paid.parentBits);
+    const left = meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW);
+    expect(left.parentBits).toBeCloseTo(768 - paid.parentBits);
+    expect(left.sessionBits).toBeCloseTo(2048 - paid.sessionBits);
+    expect(left.fleetBits).toBeCloseTo(1024 - paid.fleetBits);
+  });
+
+  test('costs what the price said a moment before, and pricing changes nothing', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const session = new SessionMeters();
+    const name = below('a.example', 'build-42');
+    const first = meters.price(CLIENT, session, name, NOW);
+    for (let i = 0; i < 20; i++) meters.price(CLIENT, session, below('a.example', `build-${i}`), NOW);
+    expect(meters.price(CLIENT, session, name, NOW)).toEqual(first);
+    expect(meters.charge(CLIENT, 0, session, name, NOW)).toEqual(first);
+  });
+
+  test('of another session below the same parent is seen by the fleet meter only', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const [one, other] = [new SessionMeters(), new SessionMeters()];
+    meters.charge(CLIENT, 0, one, below('a.example', '4157535f53454352'), NOW);
+    const left = meters.remaining('10.0.0.6', other, 'a.example', BUDGETS, NOW);
+    expect(left.parentBits).toBe(768);
+    expect(left.sessionBits).toBe(2048);
+    expect(left.fleetBits).toBeLessThan(1024);
+  });
+
+  test('counts by the weight of the standing, and not at all for exactly allowlisted names', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const full = meters.price(CLIENT, new SessionMeters(), below('a.example', 'artifact-7'), NOW);
+    const tenth = meters.price(CLIENT, new SessionMeters(), below('a.example', 'artifact-7', 0.1), NOW);
+    expect(tenth.parentBits).toBeCloseTo(full.parentBits / 10);
+    const none = meters.price(CLIENT, new SessionMeters(), below('a.example', 'artifact-7', 0), NOW);
+    expect(none).toEqual({ parentBits: 0, sessionBits: 0, fleetBits: 0 });
+  });
+});
+
+describe('the lease', () => {
+  test('is written before a bit of it is spent, and covers everything spent', () => {
+    const store = new MemoryMeterStore();
+    const meters = new Meters(store, LIMITS);
+    const session = new SessionMeters();
+    let spent = 0;
+    for (let i = 0; i < 30; i++) {
+      spent += meters.charge(CLIENT, 0, session, below('a.example', `x${i * 7919}`), NOW).parentBits;
+      const leased = store.loadMeter({ session: CLIENT, parent: 'a.example' })?.leasedBits ?? 0;
+      expect(leased).toBeGreaterThanOrEqual(spent);
+      expect(leased - spent).toBeLessThan(LEASE_BITS);
+    }
+    expect(store.meterWrites).toBeLessThan(30);
+  });
+
+  test('that cannot be written charges nothing and lets the caller know', () => {
+    const store = new MemoryMeterStore();
+    const meters = new Meters(store, LIMITS);
+    const session = new SessionMeters();
+    store.full = true;
+    expect(() => meters.charge(CLIENT, 0, session, below('a.example', 'x'), NOW)).toThrow('full');
+    expect(meters.spent(CLIENT, session, 'a.example', NOW)).toEqual({ parentBits: 0, sessionBits: 0 });
+  });
+
+  test('counts as used after a crash', () => {
+    const store = new MemoryMeterStore();
+    const before = new Meters(store, LIMITS);
+    const { parentBits } = before.charge(CLIENT, 0, new SessionMeters(), below('a.example', '4157535f53454352'), NOW);
+    const after = new Meters(store, LIMITS).spent(CLIENT, new SessionMeters(), 'a.example', NOW);
+    expect(after.parentBits).toBeGreaterThanOrEqual(parentBits);
+    expect(after.parentBits % LEASE_BITS).toBe(0);
+  });
+});
+
+test('a parent pushed out of memory comes back with every bit it has spent', () => {
+  const meters = new Meters(new MemoryMeterStore(), LIMITS);
+  const session = new SessionMeters();
+  const { parentBits } = meters.charge(CLIENT, 0, session, below('a.example', '4157535f53454352'), NOW);
+  for (let i = 0; i < 20; i++) meters.charge(CLIENT, 0, session, below(`p${i}.example`, 'www'), NOW);
+  expect(meters.spent(CLIENT, session, 'a.example', NOW).parentBits).toBeGreaterThanOrEqual(parentBits);
+  expect(meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW).fleetBits).toBeLessThanOrEqual(1024 - parentBits);
+});
+
+describe('the refill', () => {
+  const refilled: Budgets = { ...BUDGETS, parentRefillBitsPerDay: 256, sessionRefillBitsPerDay: 2048 };
+
+  test('gives bits back by the day and never more than the budget', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const session = new SessionMeters();
+    for (let i = 0; i < 8; i++) meters.charge(CLIENT, 0, session, below('a.example', `4157535f5345${i}352`), NOW);
+    const spent = 768 - (meters.remaining(CLIENT, session, 'a.example', refilled, NOW).parentBits ?? 0);
+    expect(spent).toBeGreaterThan(256);
+    expect(meters.remaining(CLIENT, session, 'a.example', refilled, NOW + DAY).parentBits).toBeCloseTo(768 - spent + 256);
+    expect(meters.remaining(CLIENT, session, 'a.example', refilled, NOW + 30 * DAY).parentBits).toBe(768);
+  });
+
+  test('does not happen without a rate, nor when the clock is set back', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const session = new SessionMeters();
+    meters.charge(CLIENT, 0, session, below('a.example', '4157535f53454352'), NOW);
+    const left = meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW).parentBits;
+    expect(meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW + 365 * DAY).parentBits).toBe(left);
+    expect(meters.remaining(CLIENT, session, 'a.example', refilled, NOW - DAY).parentBits).toBe(left);
+  });
+});
+
+test('a release lets the session start at 0 but not the fleet', () => {
+  const store = new MemoryMeterStore();
+  const meters = new Meters(store, LIMITS);
+  const session = new SessionMeters();
+  meters.charge(CLIENT, 0, session, below('a.example', '4157535f53454352'), NOW);
+  const fleetBefore = meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW).fleetBits;
+  store.openSessionEpoch({ session: CLIENT, epoch: 1, score: 0, firstSeenMs: NOW, lastSeenMs: NOW }, ['a.example']);
+  meters.openEpoch(session, ['a.example']);
+  const left = meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW);
+  expect(left).toEqual({ parentBits: 768, sessionBits: 2048, fleetBits: fleetBefore });
+});
