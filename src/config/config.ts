@@ -1,0 +1,172 @@
+/**
+ * The normalised config: what the rest of Kennel reads. Every default is filled in, every name, prefix and duration is in its one
+ * canonical form, every rule between keys has been checked. Plain JSON values only, so that it can be printed and hashed.
+ * Not the file's shape: that is `schema.ts`; the way from one to the other is `parse-config.ts`.
+ */
+import { createHash } from 'node:crypto';
+import type { Budgets, Thresholds } from '../../scoring/observation.ts';
+import type { PresetName } from '../../scoring/presets.ts';
+
+export type Mode = 'observe' | 'enforce';
+
+/** An IP address and a port. IPv6 without brackets or zone, in RFC 5952 form. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Where the control API listens. */
+export type ControlEndpoint = ({ readonly kind: 'tcp' } & Endpoint) | { readonly kind: 'unix'; readonly path: string };
+
+export interface UpstreamConfig extends Endpoint {
+  /** `udp` falls back to TCP on a truncated answer; `tcp` never asks over UDP. */
+  readonly protocol: 'udp' | 'tcp';
+  /** Canonical form, `udp://192.0.2.53:53`; names the upstream in logs and metrics. */
+  readonly url: string;
+}
+
+/** Bounds on what clients may ask of this resolver. */
+export interface LimitsConfig {
+  /** Per session; null: no rate limit. */
+  readonly queriesPerSecond: number | null;
+  /** Queries a session may ask at once after a silence. */
+  readonly burst: number;
+  /** Queries waiting for an upstream, over all sessions. */
+  readonly pendingQueries: number;
+  readonly tcp: TcpLimits;
+}
+
+export interface TcpLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerClient: number;
+  /** Queries of one connection that may be in work at once (RFC 7766 §6.2.1.1). */
+  readonly maxOutstanding: number;
+  /** A connection without a query is closed after this time (RFC 7766 §6.2.3). */
+  readonly idleSeconds: number;
+}
+
+export interface SessionsConfig {
+  /** CIDR prefixes whose UDP source addresses are believed. */
+  readonly verified: readonly string[];
+  /** CIDR prefixes behind which several clients share an address: never quarantined as a whole. */
+  readonly shared: readonly string[];
+  readonly prefixLengths: { readonly ipv4: number; readonly ipv6: number };
+}
+
+export interface CacheConfig {
+  readonly maxEntries: number;
+  /** Estimated memory of all entries together, in octets. */
+  readonly maxOctets: number;
+  readonly maxTtlSeconds: number;
+  /** The cap for NXDOMAIN and NODATA (RFC 2308 §5). */
+  readonly negativeMaxTtlSeconds: number;
+}
+
+/** A zone that is asked at upstreams of its own. */
+export interface ZoneConfig {
+  /** Presentation form, lower case, no trailing dot. */
+  readonly name: string;
+  readonly upstreams: readonly UpstreamConfig[];
+  /** Its names are shown but not budgeted, and pass in quarantine. By default so when every upstream is private or loopback. */
+  readonly trusted: boolean;
+}
+
+export const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'MX', 'PTR', 'SRV', 'TXT'] as const;
+
+/** A local answer. `value` is what a zone file would say, names in canonical presentation form; TXT is the text itself. */
+export interface RecordConfig {
+  readonly name: string;
+  readonly type: (typeof RECORD_TYPES)[number];
+  readonly value: string;
+  readonly ttlSeconds: number;
+}
+
+/** A pattern of a list with who wrote it and why. */
+export interface ListedPattern {
+  readonly section: string;
+  readonly owner: string;
+  readonly reason: string;
+  /** Canonical: `a.b` exactly this name, `*.a.b` one label below, `**.a.b` every name below and `a.b` itself. */
+  readonly pattern: string;
+}
+
+export interface QuarantineConfig {
+  readonly forSeconds: number;
+  readonly answers: 'nxdomain' | 'nodata' | 'refused';
+  /** Patterns a quarantined session may still ask for; null: names of trusted zones. */
+  readonly stillAllow: readonly string[] | null;
+}
+
+export interface PolicyConfig {
+  readonly name: string;
+  /** Both must match; null matches everything. */
+  readonly match: { readonly cidr: readonly string[] | null; readonly listener: readonly Endpoint[] | null };
+  readonly preset: PresetName;
+  /** The stricter of the policy's own mode and the file's. */
+  readonly mode: Mode;
+  readonly default: 'allow' | 'deny';
+  /** What happens to a name that no list and no trusted zone knows. */
+  readonly unlisted: 'score' | 'refuse';
+  readonly allow: readonly ListedPattern[];
+  readonly block: readonly ListedPattern[];
+  /** Mnemonics or `TYPE123`, all that are answered. */
+  readonly qtypes: readonly string[];
+  readonly thresholds: Thresholds;
+  readonly budgets: Budgets;
+  readonly quarantine: QuarantineConfig;
+}
+
+/** Look-ups of domain ages; null switches one way off. */
+export interface ReputationConfig {
+  readonly rdap: {
+    /** Asked instead of the registries of the bootstrap table; null: the table. */
+    readonly baseUrl: string | null;
+  } | null;
+  readonly whois: {
+    /** Asked instead of the registry's own server; null: that. */
+    readonly server: string | null;
+  } | null;
+}
+
+export interface RetentionConfig {
+  /** `evidence`: flags, refusals, quarantines and changes of state; `all`: every decision. */
+  readonly decisions: 'evidence' | 'all';
+  readonly days: number;
+}
+
+export interface Config {
+  readonly mode: Mode;
+  readonly listen: { readonly dns: readonly Endpoint[]; readonly control: ControlEndpoint };
+  /** Folder of the state, absolute. */
+  readonly state: string;
+  readonly limits: LimitsConfig;
+  readonly clients: { readonly allow: readonly string[] };
+  readonly sessions: SessionsConfig;
+  /** Presentation form; zones and `cluster.local` are added by the policy. */
+  readonly searchSuffixes: readonly string[];
+  readonly cache: CacheConfig;
+  /** Patterns whose answers may hold private addresses. */
+  readonly rebinding: { readonly allow: readonly string[] };
+  /** Whom the blocked are told to ask. */
+  readonly contact: string | null;
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly zones: readonly ZoneConfig[];
+  readonly records: readonly RecordConfig[];
+  /** In order; the first that matches applies, the last matches everything. */
+  readonly policies: readonly PolicyConfig[];
+  readonly reputation: ReputationConfig;
+  readonly retention: RetentionConfig;
+}
+
+/** SHA-256 over the normalised value, in hexadecimal: two files that mean the same have the same hash. */
+export function configHash(value: Config | PolicyConfig): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+}
+
+/** JSON with the keys of every object in order, whatever order they were set in. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

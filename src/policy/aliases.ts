@@ -1,0 +1,66 @@
+/**
+ * What an answer points at: aliases that lead to a blocked name, and private addresses in answers about public names (rebinding).
+ * Pure. Allow was decided on the name asked; every alias target is held against the block entries as if it had been asked.
+ */
+import type { Config } from '../config/config.ts';
+import type { QName } from '../wire/name.ts';
+import { addressesOf, targetName } from '../wire/rdata.ts';
+import type { ResourceRecord } from '../wire/record.ts';
+import { addressOctets, addressSet, PRIVATE_PREFIXES } from './address-set.ts';
+import type { RoutedName } from './classify-name.ts';
+import type { NameTrie } from './name-trie.ts';
+import { compilePatterns, type ListEntry, type Policy } from './policy.ts';
+
+export type AliasFinding =
+  | { readonly reason: 'blocked-alias'; readonly entry: ListEntry; readonly target: QName }
+  | { readonly reason: 'rebinding'; readonly address: string };
+
+/** `PRIVATE_PREFIXES` hold the metadata services (169.254.169.254, fd00:ec2::254, 100.100.100.200); these lead into the machine too. */
+const INWARD = addressSet([...PRIVATE_PREFIXES, '0.0.0.0/8', '::/128', '255.255.255.255/32', '64:ff9b:1::/48']);
+
+/** Ways to write an IPv4 address in an IPv6 one: NAT64 (RFC 6052), IPv4-compatible (RFC 4291 §2.5.5.1), 6to4 (RFC 3056). */
+const EMBEDDINGS = [
+  { prefix: addressSet(['64:ff9b::/96']), at: 12 },
+  { prefix: addressSet(['::/96']), at: 12 },
+  { prefix: addressSet(['2002::/16']), at: 2 },
+];
+
+export class AliasRules {
+  readonly #mayBePrivate: NameTrie<true>;
+
+  constructor(config: Pick<Config, 'rebinding'>) {
+    this.#mayBePrivate = compilePatterns(config.rebinding.allow);
+  }
+
+  /** The first reason to withhold this answer, or null. */
+  check(policy: Policy, routed: RoutedName, qname: QName, records: readonly ResourceRecord[]): AliasFinding | null {
+    return blockedAlias(policy, records) ?? this.#rebinding(routed, qname, records);
+  }
+
+  #rebinding(routed: RoutedName, qname: QName, records: readonly ResourceRecord[]): AliasFinding | null {
+    if (routed.ofThisSite || this.#mayBePrivate.match(qname) !== null) return null;
+    for (const record of records) {
+      const address = addressesOf(record).find(leadsInside);
+      if (address !== undefined) return { reason: 'rebinding', address };
+    }
+    return null;
+  }
+}
+
+function blockedAlias(policy: Policy, records: readonly ResourceRecord[]): AliasFinding | null {
+  for (const record of records) {
+    const target = targetName(record);
+    if (target === null || policy.matchAllow(target) !== null) continue;
+    const entry = policy.matchBlock(target);
+    if (entry !== null) return { reason: 'blocked-alias', entry, target };
+  }
+  return null;
+}
+
+/** Whether a connection to this address would end on this machine or site: private, loopback, link-local, unspecified, also embedded. */
+export function leadsInside(address: string): boolean {
+  if (INWARD.contains(address)) return true;
+  const octets = addressOctets(address);
+  if (octets === null || octets.length === 4) return false;
+  return EMBEDDINGS.some(({ prefix, at }) => prefix.contains(address) && INWARD.contains(octets.slice(at, at + 4).join('.')));
+}

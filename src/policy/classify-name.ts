@@ -1,0 +1,199 @@
+/**
+ * Stage 5: what kind of name this is, by the config and the standards alone. Pure; the same for `resolve`, `explain` and `replay`.
+ *
+ * Order: feedback names (nobody may route them), records, the longest zone, special-use names (so records and zones beat the
+ * built-ins), then the lists. In the lists an allow entry wins over a block entry, as in Blocky and AdGuard Home. A trusted zone
+ * needs no allow entry, but a block entry below it still blocks: the operator wrote both, and the block is the more specific wish.
+ */
+import type { Standing } from '../../scoring/observation.ts';
+import type { Config, UpstreamConfig } from '../config/config.ts';
+import { RCODE } from '../wire/codes.ts';
+import { fromPresentation, isAtOrBelow, labelCount, labelsOf, type QName, toPresentation } from '../wire/name.ts';
+import { soaRecord } from '../wire/rdata.ts';
+import type { ResourceRecord } from '../wire/record.ts';
+import { isPrivate } from './address-set.ts';
+import { LocalRecords } from './local-records.ts';
+import { NameTrie } from './name-trie.ts';
+import type { ListEntry, Policy } from './policy.ts';
+import type { PopularDomains } from './popular-domains.ts';
+import { registrableDomain } from './registrable-domain.ts';
+import { SearchSuffixes } from './search-suffix.ts';
+import { isPrivateTopLevel, specialUse } from './special-use.ts';
+
+/** What a session asks about itself, below `kennel.internal`. */
+export type FeedbackTopic =
+  | { readonly kind: 'apex' }
+  | { readonly kind: 'session' }
+  | { readonly kind: 'last' }
+  | { readonly kind: 'decision'; readonly id: string }
+  /** `name` in presentation form. */
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'unknown' };
+
+export interface LocalName {
+  readonly kind: 'local';
+  readonly rcode: number;
+  readonly answers: readonly ResourceRecord[];
+  /** An SOA where there are no answers (RFC 2308 §2). */
+  readonly authority: readonly ResourceRecord[];
+}
+
+export interface RoutedName {
+  readonly kind: 'routed';
+  /** Id of the upstream group: `default`, or `zone:NAME`. */
+  readonly group: string;
+  readonly standing: Standing;
+  readonly listing: 'allowed' | 'blocked' | 'denied-by-default' | 'none';
+  /** The list entry that decided the listing. */
+  readonly entry: ListEntry | null;
+  /** The forward zone, presentation form. */
+  readonly zone: string | null;
+  readonly trusted: boolean;
+  /** The name belongs to this site by zone, search list or form, so private addresses in its answers are what one expects. */
+  readonly ofThisSite: boolean;
+  /** The name without the search suffix under which it was asked, to be judged as well; null when none applies. */
+  readonly underSearchSuffix: QName | null;
+}
+
+export type ClassifiedName = { readonly kind: 'feedback'; readonly topic: FeedbackTopic } | LocalName | RoutedName;
+
+interface Zone {
+  readonly name: string;
+  readonly group: string;
+  readonly trusted: boolean;
+}
+
+/** Everything but the policy that names are classified by. */
+export interface Naming {
+  readonly records: LocalRecords;
+  readonly zones: NameTrie<Zone>;
+  readonly searchSuffixes: SearchSuffixes;
+  /** Every default upstream is private: names of the site may be asked there. */
+  readonly upstreamOfThisSite: boolean;
+  readonly popular: PopularDomains;
+}
+
+export const DEFAULT_GROUP = 'default';
+
+/** Negative answers made here; short, because a record may be added. */
+const NEGATIVE_TTL_SECONDS = 60;
+
+export function compileNaming(config: Pick<Config, 'records' | 'zones' | 'searchSuffixes' | 'upstreams'>, popular: PopularDomains): Naming {
+  const zones = new NameTrie<Zone>();
+  for (const { name, trusted } of config.zones) {
+    zones.add({ kind: 'any-depth', base: nameOf(name) }, { name, group: zoneGroup(name), trusted });
+  }
+  return {
+    records: new LocalRecords(config.records),
+    zones,
+    searchSuffixes: new SearchSuffixes([...config.searchSuffixes, ...config.zones.map((zone) => zone.name)]),
+    upstreamOfThisSite: config.upstreams.every((upstream) => isPrivate(upstream.address)),
+    popular,
+  };
+}
+
+/** The upstream groups that `RoutedName.group` names, with the upstreams of each in order of preference. */
+export function upstreamGroups(config: Pick<Config, 'upstreams' | 'zones'>): ReadonlyMap<string, readonly UpstreamConfig[]> {
+  const groups = new Map([[DEFAULT_GROUP, config.upstreams]]);
+  for (const zone of config.zones) groups.set(zoneGroup(zone.name), zone.upstreams);
+  return groups;
+}
+
+function zoneGroup(name: string): string {
+  return `zone:${name}`;
+}
+
+export function classifyName(policy: Policy, naming: Naming, qname: QName, qtype: number): ClassifiedName {
+  const topic = feedbackTopic(qname);
+  if (topic !== null) return { kind: 'feedback', topic };
+
+  const answers = naming.records.answer(qname, qtype);
+  if (answers !== null) return local(qname, RCODE.NOERROR, answers);
+
+  const zone = naming.zones.match(qname);
+  if (zone !== null) return route(policy, naming, qname, zone, true);
+
+  const special = specialUse(qname, qtype);
+  if (special?.kind === 'answer') return local(qname, special.rcode, special.answers);
+  if (special?.kind === 'site' && !naming.upstreamOfThisSite) return local(qname, RCODE.NXDOMAIN, []);
+
+  const ofThisSite = special !== null || naming.searchSuffixes.covers(qname) || (naming.upstreamOfThisSite && isPrivateTopLevel(qname));
+  return route(policy, naming, qname, null, ofThisSite);
+}
+
+function local(qname: QName, rcode: number, answers: readonly ResourceRecord[]): LocalName {
+  const authority = answers.length > 0 ? [] : [soaRecord(qname, NEGATIVE_TTL_SECONDS, NEGATIVE_TTL_SECONDS)];
+  return { kind: 'local', rcode, answers, authority };
+}
+
+function route(policy: Policy, naming: Naming, qname: QName, zone: Zone | null, ofThisSite: boolean): RoutedName {
+  const trusted = zone?.trusted === true;
+  const allow = policy.matchAllow(qname);
+  const block = allow === null ? policy.matchBlock(qname) : null;
+  const listing = listingOf(policy, allow, block, trusted);
+  return {
+    kind: 'routed',
+    group: zone?.group ?? DEFAULT_GROUP,
+    standing: standingOf(naming, qname, trusted, allow),
+    listing,
+    entry: allow ?? block,
+    zone: zone?.name ?? null,
+    trusted,
+    ofThisSite,
+    underSearchSuffix: underSearchSuffix(naming, qname, allow),
+  };
+}
+
+function listingOf(policy: Policy, allow: ListEntry | null, block: ListEntry | null, trusted: boolean): RoutedName['listing'] {
+  if (allow !== null) return 'allowed';
+  if (block !== null) return 'blocked';
+  if (trusted) return 'none';
+  return policy.unlisted === 'refuse' ? 'denied-by-default' : 'none';
+}
+
+function standingOf(naming: Naming, qname: QName, trusted: boolean, allow: ListEntry | null): Standing {
+  if (trusted) return 'trusted';
+  if (allow !== null) return 'allowlisted';
+  // Tenants of a private suffix (`evil.github.io`) have no ICANN domain of their own and never share the landlord's popularity.
+  const { icannDomain } = registrableDomain(qname);
+  return icannDomain !== null && naming.popular.has(icannDomain) ? 'popular' : 'unlisted';
+}
+
+/** An allow entry that says more than the suffix does names this very part of the site: then nothing is hidden. */
+function underSearchSuffix(naming: Naming, qname: QName, allow: ListEntry | null): QName | null {
+  const stripped = naming.searchSuffixes.strip(qname);
+  if (stripped === null) return null;
+  return allow !== null && allow.fixedLabels > stripped.suffixLabels ? null : stripped.name;
+}
+
+const FEEDBACK = nameOf('kennel.internal');
+
+/** `session`, `last.why`, `DECISION.why`, `NAME.why`, each below `kennel.internal` (CONTRACT, Answers). */
+function feedbackTopic(qname: QName): FeedbackTopic | null {
+  if (!isAtOrBelow(qname, FEEDBACK)) return null;
+  const labels = labelsOf(qname).slice(0, labelCount(qname) - labelCount(FEEDBACK));
+  if (labels.length === 0) return { kind: 'apex' };
+  if (labels.length === 1) return labels[0] === 'session' ? { kind: 'session' } : { kind: labels[0] === 'why' ? 'apex' : 'unknown' };
+  if (labels.at(-1) !== 'why') return { kind: 'unknown' };
+  const subject = labels.slice(0, -1);
+  if (subject.length > 1) return { kind: 'name', name: toPresentation(qname.slice(0, -WHY_OCTETS).concat('\0') as QName) };
+  return subject[0] === 'last' ? { kind: 'last' } : { kind: 'decision', id: subject[0] ?? '' };
+}
+
+/** Octets of `why.kennel.internal` in wire form. */
+const WHY_OCTETS = nameOf('why.kennel.internal').length;
+
+const HINFO = 13;
+const ANY_TTL_SECONDS = 3600;
+
+/** The answer to ANY: one HINFO that says so (RFC 8482 §4.2). */
+export function answerAny(qname: QName): { rcode: number; answers: ResourceRecord[]; authority: ResourceRecord[] } {
+  const rdata = Uint8Array.from([7, ...Buffer.from('RFC8482', 'latin1'), 0]);
+  return { rcode: RCODE.NOERROR, answers: [{ owner: qname, type: HINFO, class: 1, ttlSeconds: ANY_TTL_SECONDS, rdata }], authority: [] };
+}
+
+function nameOf(text: string): QName {
+  const name = fromPresentation(text);
+  if (name === null) throw new Error(`not a name: ${text}`);
+  return name;
+}

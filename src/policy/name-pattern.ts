@@ -1,0 +1,45 @@
+/**
+ * The patterns people write in lists: `a.b` exactly that name, `*.a.b` exactly one label below, `**.a.b` any depth below and
+ * `a.b` itself (as `||a.b^` in AdGuard and a wildcard in Blocky mean it). Owns their syntax and which ones are too wide to accept.
+ */
+import { domainToASCII } from 'node:url';
+import { fromPresentation, labelCount, type QName, toPresentation } from '../wire/name.ts';
+import { isPublicSuffix } from './registrable-domain.ts';
+
+export interface NamePattern {
+  readonly kind: 'exact' | 'one-label' | 'any-depth';
+  /** The fixed part. */
+  readonly base: QName;
+  /** Canonical text: lower case, punycode, no trailing dot. */
+  readonly text: string;
+}
+
+const PREFIX = { exact: '', 'one-label': '*.', 'any-depth': '**.' } as const;
+
+/** Reads a pattern; `problem` says in words for its author why it is refused and what to write instead. */
+export function parsePattern(text: string): NamePattern | { problem: string } {
+  const kind = text.startsWith('**.') ? 'any-depth' : text.startsWith('*.') ? 'one-label' : 'exact';
+  const fixed = text.slice(PREFIX[kind].length);
+  if (/^\*+$/.test(text) || (kind !== 'exact' && (fixed === '' || fixed === '.'))) {
+    return { problem: `"${text}" would match every name; list names, or set the policy's default` };
+  }
+  // An asterisk is an octet like others to DNS, but nobody who writes one here means the octet; `\*` says so.
+  if (/(?<!\\)\*/.test(fixed)) return { problem: `"${text}": an asterisk stands for whole labels and only at the front: *.a.b or **.a.b` };
+  const base = parseDomainName(fixed);
+  if (base === null) return { problem: `"${text}" is not a domain name` };
+  if (labelCount(base) === 0) return { problem: `"${text}" is the root, not a name` };
+  const written = toPresentation(base);
+  if (kind !== 'exact' && isPublicSuffix(base)) {
+    return { problem: `"${text}" is too wide: anybody can register a name below the public suffix ${written}` };
+  }
+  return { kind, base, text: PREFIX[kind] + written };
+}
+
+/** A domain name as people write it: RFC 1035 §5.1 form, or Unicode that becomes punycode; null when it is neither. */
+export function parseDomainName(text: string): QName | null {
+  if (/^[ -~]*$/.test(text)) return fromPresentation(text);
+  // IDNA drops or maps much of what is not a letter; what people meant as a name has no blanks and controls.
+  if (/[\s\p{C}]/u.test(text)) return null;
+  const ascii = domainToASCII(text);
+  return ascii === '' ? null : fromPresentation(ascii);
+}

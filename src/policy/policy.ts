@@ -1,0 +1,125 @@
+/**
+ * Policies as the pipeline uses them: compiled from the config, chosen by source address and listener, asked about names.
+ * Owns no verdict: scores and budgets are compared in `scoring/decide.ts`.
+ */
+import type { Budgets, Standing, Thresholds } from '../../scoring/observation.ts';
+import { type Config, configHash, type ListedPattern, type Mode, type PolicyConfig, type QuarantineConfig } from '../config/config.ts';
+import { typeFromName } from '../wire/codes.ts';
+import { labelCount, type QName } from '../wire/name.ts';
+import { type AddressSet, addressSet } from './address-set.ts';
+import { type NamePattern, parsePattern } from './name-pattern.ts';
+import { NameTrie } from './name-trie.ts';
+
+/** The list entry that covers a name: who wrote it and why, for `explain` and the records. */
+export interface ListEntry extends ListedPattern {
+  /** No asterisk: it names one name, so asking for it tells nobody anything. */
+  readonly exact: boolean;
+  /** Labels of the pattern's fixed part. */
+  readonly fixedLabels: number;
+}
+
+export interface Policy {
+  readonly name: string;
+  /** Changes with every change of its meaning; stands in the records. */
+  readonly hash: string;
+  readonly mode: Mode;
+  readonly default: 'allow' | 'deny';
+  readonly unlisted: 'score' | 'refuse';
+  readonly thresholds: Thresholds;
+  readonly budgets: Budgets;
+  /** RR types that are answered; others get NODATA. */
+  readonly allowedTypes: ReadonlySet<number>;
+  readonly quarantine: { readonly forMs: number; readonly answers: QuarantineConfig['answers'] };
+  /** The most specific allow entry that covers the name. Looked at before `matchBlock`: an allow entry wins. */
+  matchAllow(qname: QName): ListEntry | null;
+  matchBlock(qname: QName): ListEntry | null;
+  /** Whether a quarantined session may still ask this name: a pattern of `stillAllow`, or a trusted zone where none is written. */
+  stillAllows(qname: QName, standing: Standing): boolean;
+}
+
+export interface PolicySet {
+  /** The first policy that matches; `listener` (`127.0.0.1:53`) only matters to policies that name one. */
+  choose(address: string, listener?: string): Policy;
+  readonly all: readonly Policy[];
+}
+
+/** Remembered choices of addresses: a resolver hears from few clients, many times each. */
+const REMEMBERED_CHOICES = 4096;
+
+export function compilePolicies(config: Pick<Config, 'policies'>): PolicySet {
+  const rules = config.policies.map((policy) => ({ matches: compileMatch(policy), policy: compilePolicy(policy) }));
+  const remembered = new Map<string, Policy>();
+  return {
+    all: rules.map((rule) => rule.policy),
+    choose(address, listener = '') {
+      const key = `${address} ${listener}`;
+      let chosen = remembered.get(key);
+      if (chosen === undefined) {
+        chosen = rules.find((rule) => rule.matches(address, listener))?.policy;
+        // The config refuses a list whose last policy does not match everything.
+        if (chosen === undefined) throw new Error(`no policy matches ${address}`);
+        if (remembered.size >= REMEMBERED_CHOICES) remembered.clear();
+        remembered.set(key, chosen);
+      }
+      return chosen;
+    },
+  };
+}
+
+function compileMatch(policy: PolicyConfig): (address: string, listener: string) => boolean {
+  const { cidr, listener } = policy.match;
+  const addresses: AddressSet | null = cidr === null ? null : addressSet(cidr);
+  const listeners =
+    listener === null ? null : new Set(listener.map(({ address, port }) => `${address.includes(':') ? `[${address}]` : address}:${port}`));
+  return (address, at) => (addresses === null || addresses.contains(address)) && (listeners === null || listeners.has(at));
+}
+
+function compilePolicy(policy: PolicyConfig): Policy {
+  const allow = compileList(policy.allow);
+  const block = compileList(policy.block);
+  const { stillAllow, answers, forSeconds } = policy.quarantine;
+  const still = stillAllow === null ? null : compilePatterns(stillAllow);
+  return {
+    name: policy.name,
+    hash: configHash(policy),
+    mode: policy.mode,
+    default: policy.default,
+    unlisted: policy.unlisted,
+    thresholds: policy.thresholds,
+    budgets: policy.budgets,
+    allowedTypes: new Set(policy.qtypes.map(typeNumber)),
+    quarantine: { forMs: forSeconds * 1000, answers },
+    matchAllow: (qname) => allow.match(qname),
+    matchBlock: (qname) => block.match(qname),
+    stillAllows: (qname, standing) => (still === null ? standing === 'trusted' : still.match(qname) !== null),
+  };
+}
+
+function compileList(patterns: readonly ListedPattern[]): NameTrie<ListEntry> {
+  const trie = new NameTrie<ListEntry>();
+  for (const listed of patterns) {
+    const pattern = compilePattern(listed.pattern);
+    trie.add(pattern, { ...listed, exact: pattern.kind === 'exact', fixedLabels: labelCount(pattern.base) });
+  }
+  return trie;
+}
+
+/** A trie that only tells whether a name is covered. */
+export function compilePatterns(patterns: readonly string[]): NameTrie<true> {
+  const trie = new NameTrie<true>();
+  for (const text of patterns) trie.add(compilePattern(text), true);
+  return trie;
+}
+
+/** The config has read these texts before: one that fails now is a bug. */
+function compilePattern(text: string): NamePattern {
+  const pattern = parsePattern(text);
+  if ('problem' in pattern) throw new Error(pattern.problem);
+  return pattern;
+}
+
+function typeNumber(text: string): number {
+  const type = typeFromName(text);
+  if (type === null) throw new Error(`not an RR type: ${text}`);
+  return type;
+}

@@ -1,0 +1,89 @@
+/**
+ * Undoes what a stub resolver's search list did: `secret.evil.com.ns.svc.cluster.local` was meant as `secret.evil.com`, and where
+ * that name is refused, its octets must not leave by the suffix's road either (threat 15).
+ *
+ * Only a rest that ends in a top-level domain of the public DNS (or in one reserved for examples) counts: `db.prod.corp.example`
+ * is a host two levels down in the intranet, not a stranger's name in disguise.
+ */
+import { fromPresentation, isAtOrBelow, labelCount, labelsOf, parentName, type QName } from '../wire/name.ts';
+import { hasPublicTopLevel } from './registrable-domain.ts';
+
+interface Suffix {
+  readonly name: QName;
+  readonly labels: number;
+}
+
+/** Kubernetes searches `NAMESPACE.svc.cluster.local`, `svc.cluster.local` and `cluster.local`; the namespace is not ours to know. */
+const CLUSTER = 'cluster.local';
+
+const EXAMPLE_TOP_LEVELS = new Set(['example', 'test']);
+
+export interface Unsuffixed {
+  /** What is left without the suffix. */
+  readonly name: QName;
+  /** Labels of the suffix that was cut off. */
+  readonly suffixLabels: number;
+}
+
+export class SearchSuffixes {
+  /** Longest first: the longest suffix is what the search list added. */
+  readonly #suffixes: readonly Suffix[];
+  readonly #services: Suffix;
+
+  /** `names` in presentation form. */
+  constructor(names: readonly string[]) {
+    const all = [...new Set([...names, CLUSTER])].map(suffixOfText);
+    this.#suffixes = all.sort((a, b) => b.labels - a.labels);
+    this.#services = suffixOfText(`svc.${CLUSTER}`);
+  }
+
+  /** Whether a search list of this site ends in this name's domain. */
+  covers(qname: QName): boolean {
+    return this.#suffixes.some((suffix) => isAtOrBelow(qname, suffix.name));
+  }
+
+  /** The name behind the longest suffix that leaves at least two labels ending in a public top-level domain; null when there is none. */
+  strip(qname: QName): Unsuffixed | null {
+    const total = labelCount(qname);
+    return this.#stripService(qname, total) ?? this.#stripListed(qname, total);
+  }
+
+  #stripListed(qname: QName, total: number): Unsuffixed | null {
+    for (const { name, labels } of this.#suffixes) {
+      if (!isAtOrBelow(qname, name)) continue;
+      const rest = withoutLast(qname, labels, total);
+      if (rest !== null && isForeign(rest)) return { name: rest, suffixLabels: labels };
+    }
+    return null;
+  }
+
+  /** Below `svc.cluster.local` the first cut takes the namespace along; `SERVICE.NAMESPACE` itself is the regular form of a service. */
+  #stripService(qname: QName, total: number): Unsuffixed | null {
+    const { name, labels } = this.#services;
+    if (!isAtOrBelow(qname, name)) return null;
+    const behindNamespace = withoutLast(qname, labels + 1, total);
+    if (behindNamespace !== null && isForeign(behindNamespace)) return { name: behindNamespace, suffixLabels: labels + 1 };
+    const behindServices = withoutLast(qname, labels, total);
+    if (behindServices !== null && total - labels > 2 && isForeign(behindServices)) return { name: behindServices, suffixLabels: labels };
+    return null;
+  }
+}
+
+function suffixOfText(text: string): Suffix {
+  const name = fromPresentation(text);
+  if (name === null) throw new Error(`not a name: ${text}`);
+  return { name, labels: labelCount(name) };
+}
+
+/** The name without its last `count` labels; null unless at least two remain. */
+function withoutLast(qname: QName, count: number, total: number): QName | null {
+  if (total - count < 2) return null;
+  let tail: QName | null = qname;
+  for (let i = 0; i < total - count && tail !== null; i++) tail = parentName(tail);
+  return tail === null ? null : (`${qname.slice(0, qname.length - tail.length)}\0` as QName);
+}
+
+/** Whether it ends like a name that somebody outside can own. */
+function isForeign(name: QName): boolean {
+  return hasPublicTopLevel(name) || EXAMPLE_TOP_LEVELS.has(labelsOf(name).at(-1) ?? '');
+}
