@@ -43,10 +43,10 @@ function run(to: NonNullable<typeof parentPort>, options: EvidenceWorkerOptions)
   const database = opened.database;
   const write = createWriter(database);
   let pending: PendingWrite[] = [];
-  let gathering: NodeJS.Timeout | null = null;
+  let gathering = false;
 
   const flush = (): void => {
-    gathering = null;
+    gathering = false;
     const group = pending;
     pending = [];
     for (let start = 0; start < group.length; start += GROUP_LIMIT) commit(group.slice(start, start + GROUP_LIMIT));
@@ -68,7 +68,9 @@ function run(to: NonNullable<typeof parentPort>, options: EvidenceWorkerOptions)
       return;
     }
     pending.push({ id: message.id, body: message.body });
-    gathering ??= setTimeout(flush, options.gatherMs);
+    if (gathering) return;
+    gathering = true;
+    setTimeout(flush, options.gatherMs);
   });
   tell({ kind: 'ready' });
 }

@@ -4,11 +4,9 @@
  */
 import Database from 'better-sqlite3';
 import type { QuarantineChange, QuarantineLedger, QuarantineRecord } from '../pipeline/ports.ts';
-import { openDatabase } from './database.ts';
 import {
   type AuditEntry,
   type ChangeRow,
-  EVIDENCE_MIGRATIONS,
   type EvidenceWrite,
   type QuarantineRow,
   quarantineChange,
@@ -40,10 +38,6 @@ export type OpenEvidence = { readonly kind: 'ok'; readonly evidence: Evidence } 
 
 /** Opens or creates `evidence.sqlite`; resolves once the worker can write. */
 export async function openEvidence(file: string, options: EvidenceOptions = {}): Promise<OpenEvidence> {
-  // Checked and migrated here first: a start that fails must say so before a thread exists.
-  const opened = openDatabase(file, { migrations: EVIDENCE_MIGRATIONS, synchronous: 'FULL' });
-  if (opened.kind === 'error') return { kind: 'error', message: opened.message };
-  opened.database.close();
   const workerData: EvidenceWorkerOptions = {
     file,
     gatherMs: options.gatherMs ?? 5,

@@ -51,7 +51,8 @@ export function openStateFolder(path: string, randomOctets: (count: number) => U
     busyMs: 500,
   });
   if (opened.kind === 'ok') return { kind: 'ok', folder: createFolder(absolute, opened.database, randomOctets) };
-  const message = opened.code === 'locked' ? 'another Kennel is using it. Stop that one, or give this one a folder of its own.' : opened.message;
+  const message =
+    opened.code === 'locked' ? 'another Kennel is using it. Stop that one, or give this one a folder of its own.' : opened.message;
   return { kind: 'error', message: `state folder ${absolute}: ${message}` };
 }
 
@@ -90,7 +91,9 @@ function explainFolderError(error: unknown): string {
 
 function createFolder(path: string, database: Database.Database, randomOctets: (count: number) => Uint8Array): StateFolder {
   const select = database.prepare<[string], { value: string | Uint8Array }>('SELECT value FROM meta WHERE key = ?');
-  const upsert = database.prepare<[string, Uint8Array]>('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value');
+  const upsert = database.prepare<[string, Uint8Array]>(
+    'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+  );
   const readText = (key: string): string | null => {
     const row = select.get(key);
     return row === undefined ? null : Buffer.from(row.value).toString('utf8');

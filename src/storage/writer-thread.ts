@@ -123,15 +123,18 @@ export function startWriterThread<Body>(options: WriterThreadOptions): WriterThr
   start();
 
   // One timer for all pending writes: a thread stuck in a dead disk never answers at all.
-  const watch = setInterval(() => {
-    const nowMs = performance.now();
-    for (const [id, entry] of pending) {
-      if (entry.deadlineMs > nowMs) break;
-      pending.delete(id);
-      trouble = 'the disk does not answer';
-      entry.reject(new NotDurableError(`not on disk after ${options.patienceMs} ms`));
-    }
-  }, Math.min(1_000, options.patienceMs));
+  const watch = setInterval(
+    () => {
+      const nowMs = performance.now();
+      for (const [id, entry] of pending) {
+        if (entry.deadlineMs > nowMs) break;
+        pending.delete(id);
+        trouble = 'the disk does not answer';
+        entry.reject(new NotDurableError(`not on disk after ${options.patienceMs} ms`));
+      }
+    },
+    Math.min(1_000, options.patienceMs),
+  );
   watch.unref();
 
   return {

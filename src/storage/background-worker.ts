@@ -1,0 +1,105 @@
+/**
+ * The thread for everything that may wait: writes decisions in batches and answers questions about them, checkpoints the files the
+ * packet thread writes, prunes. Evidence has a thread of its own, so nothing here can hold up a quarantine.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import Database from 'better-sqlite3';
+import type { DecisionRecord } from '../pipeline/ports.ts';
+import { failureText, openDatabase } from './database.ts';
+import { createDecisionTable, DECISION_MIGRATIONS, type DecisionQuestion, type DecisionRetention } from './decisions-schema.ts';
+import { checkpoint, type MeterBounds, pruneMeters } from './meters-upkeep.ts';
+import type { FromWriter, ToWriter } from './writer-thread.ts';
+
+/** What the background worker is started with. */
+export interface BackgroundWorkerOptions {
+  readonly decisionsFile: string;
+  readonly retention: DecisionRetention;
+  /** Files written elsewhere whose logs this thread checkpoints. */
+  readonly checkpointFiles: readonly string[];
+  readonly metersFile: string | null;
+  readonly meterBounds: MeterBounds;
+  /** Between two rounds of checkpoints and pruning. Each file costs about three fsyncs a round. */
+  readonly upkeepMs: number;
+  readonly maxPages?: number;
+}
+
+export type BackgroundWork =
+  | { readonly kind: 'decisions'; readonly batch: readonly DecisionRecord[] }
+  | { readonly kind: 'question'; readonly question: DecisionQuestion }
+  | { readonly kind: 'upkeep' };
+
+const port = parentPort;
+if (port === null) throw new Error('background-worker runs as a worker thread only');
+run(port, workerData as BackgroundWorkerOptions);
+
+function run(to: NonNullable<typeof parentPort>, options: BackgroundWorkerOptions): void {
+  const opened = openDatabase(options.decisionsFile, {
+    migrations: DECISION_MIGRATIONS,
+    synchronous: 'NORMAL',
+    ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
+  });
+  const tell = (message: FromWriter): void => to.postMessage(message);
+  if (opened.kind === 'error') {
+    tell({ kind: 'unusable', message: opened.message });
+    to.close();
+    return;
+  }
+  const decisions = opened.database;
+  const table = createDecisionTable(decisions);
+  const others = options.checkpointFiles.map((file) => openForUpkeep(file));
+  const meters = options.metersFile === null ? null : openForUpkeep(options.metersFile);
+  let upkeepTrouble: string | null = null;
+
+  const upkeep = (): void => {
+    try {
+      while (table.prune(options.retention, Date.now()));
+      checkpoint(decisions);
+      if (meters !== null) {
+        pruneMeters(meters, options.meterBounds);
+        checkpoint(meters);
+      }
+      for (const database of others) checkpoint(database);
+      upkeepTrouble = null;
+    } catch (error) {
+      // Tried again at the next round; until then the logs grow, which the operator must know.
+      upkeepTrouble = failureText(error);
+      tell({ kind: 'failed', ids: [], message: `upkeep: ${upkeepTrouble}` });
+    }
+  };
+  const work = (body: BackgroundWork): unknown => {
+    switch (body.kind) {
+      case 'decisions':
+        table.insert(body.batch);
+        return null;
+      case 'question':
+        return table.answer(body.question);
+      case 'upkeep':
+        upkeep();
+        if (upkeepTrouble !== null) throw new Error(upkeepTrouble);
+        return null;
+    }
+  };
+  const timer = setInterval(upkeep, options.upkeepMs);
+  to.on('message', (message: ToWriter<BackgroundWork>) => {
+    if (message.kind === 'close') {
+      clearInterval(timer);
+      for (const database of [decisions, meters, ...others]) database?.close();
+      to.close();
+      return;
+    }
+    try {
+      tell({ kind: 'done', ids: [message.id], result: work(message.body) });
+    } catch (error) {
+      tell({ kind: 'failed', ids: [message.id], message: failureText(error) });
+    }
+  });
+  tell({ kind: 'ready' });
+}
+
+/** The main thread has checked and migrated these files before this thread starts. */
+function openForUpkeep(file: string): Database.Database {
+  const database = new Database(file, { fileMustExist: true, timeout: 1_000 });
+  database.pragma('synchronous = NORMAL');
+  database.pragma('wal_autocheckpoint = 0');
+  return database;
+}

@@ -1,0 +1,132 @@
+/**
+ * Lasting meters and session counters (`meters.sqlite`), written on the packet thread because a charge and its lease are one step.
+ * A write reaches the operating system and never waits for the disk: checkpoints, and with them every fsync, and pruning are the
+ * background thread's (`meters-upkeep.ts`). What a lease is worth is decided in `session/`.
+ */
+import type Database from 'better-sqlite3';
+import type { MeterScope, MeterStore, SessionCounters, StoredMeter } from '../pipeline/ports.ts';
+import { openDatabase } from './database.ts';
+
+/**
+ * In place of a session or a parent: the most that any pruned row of that kind held. A row that is missing is read as this one, so
+ * pruning may charge too much and never too little (the floor of a space-saving sketch). It is no address and no domain name.
+ */
+export const PRUNED = '*pruned';
+
+/** Stands for all parents or all sessions in a scope (ports.ts). */
+export const ANY = '*';
+
+export const METER_MIGRATIONS: readonly string[] = [
+  `CREATE TABLE meters (
+     session TEXT NOT NULL, parent TEXT NOT NULL, epoch INTEGER NOT NULL, leased_bits REAL NOT NULL, at_ms INTEGER NOT NULL,
+     PRIMARY KEY (session, parent)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE counters (
+     session TEXT PRIMARY KEY, epoch INTEGER NOT NULL, score REAL NOT NULL, first_seen_ms INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX counters_by_last_seen ON counters (last_seen_ms);`,
+];
+
+const METER_COLUMNS = 'session, parent, epoch, leased_bits AS leasedBits, at_ms AS atMs';
+const COUNTER_COLUMNS = 'session, epoch, score, first_seen_ms AS firstSeenMs, last_seen_ms AS lastSeenMs';
+
+export interface LastingMeters extends MeterStore {
+  close(): void;
+}
+
+export type OpenMeters = { readonly kind: 'ok'; readonly meters: LastingMeters } | { readonly kind: 'error'; readonly message: string };
+
+/** Opens or creates `meters.sqlite`. Its methods throw SQLite's error when a write cannot be taken: the caller then refuses. */
+export function openMeters(file: string, options: { readonly maxPages?: number } = {}): OpenMeters {
+  // The background thread holds the write lock for at most a few milliseconds at a time.
+  const opened = openDatabase(file, { migrations: METER_MIGRATIONS, synchronous: 'NORMAL', busyMs: 250, ...options });
+  if (opened.kind === 'error') return { kind: 'error', message: opened.message };
+  return { kind: 'ok', meters: createMeters(opened.database) };
+}
+
+function createMeters(database: Database.Database): LastingMeters {
+  const selectMeter = database.prepare<[string, string], StoredMeter>(
+    `SELECT ${METER_COLUMNS} FROM meters WHERE session = ? AND parent = ?`,
+  );
+  const selectMeters = database.prepare<[string, string, number], StoredMeter>(
+    `SELECT ${METER_COLUMNS} FROM meters WHERE session = ? AND parent <> ? ORDER BY leased_bits DESC, parent LIMIT ?`,
+  );
+  const upsertMeter = database.prepare<[string, string, number, number, number]>(
+    `INSERT INTO meters (session, parent, epoch, leased_bits, at_ms) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET epoch = excluded.epoch, leased_bits = excluded.leased_bits, at_ms = excluded.at_ms`,
+  );
+  const deleteMeters = database.prepare('DELETE FROM meters');
+  const selectCounters = database.prepare<[string], SessionCounters>(`SELECT ${COUNTER_COLUMNS} FROM counters WHERE session = ?`);
+  const selectNewest = database.prepare<[string, number], SessionCounters>(
+    `SELECT ${COUNTER_COLUMNS} FROM counters WHERE session <> ? ORDER BY last_seen_ms DESC LIMIT ?`,
+  );
+  const upsertCounters = database.prepare<[string, number, number, number, number]>(
+    `INSERT INTO counters (session, epoch, score, first_seen_ms, last_seen_ms) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET epoch = excluded.epoch, score = excluded.score, first_seen_ms = excluded.first_seen_ms,
+       last_seen_ms = excluded.last_seen_ms`,
+  );
+  const resetScores = database.prepare('UPDATE counters SET score = 0, epoch = epoch + 1');
+
+  const saveMeter = (meter: StoredMeter): void => {
+    upsertMeter.run(meter.session, meter.parent, meter.epoch, meter.leasedBits, Math.round(meter.atMs));
+  };
+  const saveCounters = (counters: SessionCounters): void => {
+    const { session, epoch, score, firstSeenMs, lastSeenMs } = counters;
+    upsertCounters.run(session, epoch, score, Math.round(firstSeenMs), Math.round(lastSeenMs));
+  };
+  const saveAll = database.transaction((meters: readonly StoredMeter[]) => {
+    for (const meter of meters) saveMeter(meter);
+  });
+
+  return {
+    loadSession: (session) => {
+      const own = selectCounters.get(session);
+      if (own !== undefined) return own;
+      const floor = selectCounters.get(PRUNED);
+      return floor === undefined ? null : { ...floor, session };
+    },
+    loadMeter: (scope) =>
+      selectMeter.get(scope.session, scope.parent) ?? prunedFloor(scope, (session, parent) => selectMeter.get(session, parent)),
+    listMeters: (session, limit) => selectMeters.all(session, PRUNED, limit),
+    saveMeters: (meters) => {
+      saveAll.immediate(meters);
+    },
+    saveCounters,
+    openSessionEpoch: (counters, parents) => {
+      database
+        .transaction(() => {
+          saveCounters(counters);
+          // Rows of 0 bits, not deletions: a missing row would be read as the pruned floor.
+          const { session, epoch, lastSeenMs: atMs } = counters;
+          for (const parent of new Set([...parents, ANY])) saveMeter({ session, parent, epoch, leasedBits: 0, atMs });
+        })
+        .immediate();
+    },
+    openMeterEpoch: () => {
+      database
+        .transaction(() => {
+          deleteMeters.run();
+          resetScores.run();
+        })
+        .immediate();
+    },
+    listSessions: (limit) => selectNewest.all(PRUNED, limit),
+    close: () => {
+      database.close();
+    },
+  };
+}
+
+/** What a scope without a row may have spent before it was pruned; null when nothing of its kind ever was. */
+function prunedFloor(scope: MeterScope, select: (session: string, parent: string) => StoredMeter | undefined): StoredMeter | null {
+  // A session's total goes only with the session, a parent's meter with either.
+  const floors =
+    scope.parent === ANY
+      ? [select(PRUNED, ANY)]
+      : [select(scope.session, PRUNED), scope.session === ANY ? undefined : select(PRUNED, PRUNED)];
+  let highest: StoredMeter | null = null;
+  for (const floor of floors) {
+    if (floor !== undefined && (highest === null || floor.leasedBits > highest.leasedBits)) highest = floor;
+  }
+  return highest === null ? null : { ...highest, ...scope };
+}
