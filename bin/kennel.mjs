@@ -13,7 +13,9 @@ const NEEDED_MAJOR = 24;
 const RUNTIME_FAILURE = 3;
 
 if (Number.parseInt(process.versions.node, 10) >= NEEDED_MAJOR) {
-  await import(programUrl().href);
+  const program = programUrl();
+  if (program === null) fail('kennel was packed without its build step. Pack it with "npm run pack".');
+  else await import(program.href);
 } else {
   const node = bundledNode();
   if (node === null) {
@@ -26,10 +28,10 @@ if (Number.parseInt(process.versions.node, 10) >= NEEDED_MAJOR) {
   }
 }
 
-/** A checkout runs the sources; an installed package, which has none, the JavaScript made from them. */
+/** A checkout runs the sources; an installed package, which has none, the JavaScript made from them. Null: neither is there. */
 function programUrl() {
-  const source = new URL('../src/main.ts', import.meta.url);
-  return existsSync(source) ? source : new URL('../dist/src/main.js', import.meta.url);
+  const candidates = ['../src/main.ts', '../dist/src/main.js'].map((path) => new URL(path, import.meta.url));
+  return candidates.find((url) => existsSync(url)) ?? null;
 }
 
 /** Path of the Node binary that the optional dependency for this platform brought along, or null. */
