@@ -1,0 +1,111 @@
+/**
+ * Real tunnels with no other way out than the resolver: through a resolver without detection the payload arrives whole, through
+ * Kennel in enforce mode no octet of it, and in observe mode it arrives and the record says when it would have been stopped.
+ */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { RESOLV_CONF } from '../lab/clients.ts';
+import { type Kennel, type KennelSettings, startKennelIn } from '../lab/kennel-process.ts';
+import { CLIENT_ADDRESS, createLab, INTERNET_ADDRESS, type Lab } from '../lab/namespaces.ts';
+import { startPlainResolver } from '../lab/plain-resolver.ts';
+import { toolPath } from '../lab/required-tools.ts';
+import { startWorld, stealThrough, TUNNELS, type World } from '../lab/tunnels.ts';
+
+const PAYLOAD_OCTETS = 20_480;
+/** dns2tcp needs 20 s for the payload when nobody hinders it. */
+const CONTROL_PATIENCE_MS = 60_000;
+/** Every tunnel client has given up or been refused hundreds of times by then. */
+const THIEF_PATIENCE_MS = 12_000;
+
+let lab: Lab;
+let world: World;
+beforeAll(async () => {
+  lab = await createLab();
+  lab.setResolvConf('client-b', RESOLV_CONF.plain);
+  world = await startWorld(lab);
+});
+afterAll(() => lab?.destroy());
+
+describe('through a resolver without detection', () => {
+  let stop: () => Promise<void>;
+  beforeAll(async () => {
+    stop = await startPlainResolver(lab);
+  });
+  afterAll(() => stop?.());
+
+  test.each(TUNNELS)('$name carries the whole payload out', async (tunnel) => {
+    const theft = await stealThrough(lab, world, tunnel, PAYLOAD_OCTETS, CONTROL_PATIENCE_MS);
+    expect(theft.complete, theft.log).toBe(true);
+    expect(theft.arrivedOctets).toBe(PAYLOAD_OCTETS);
+  });
+});
+
+function settings(mode: 'observe' | 'enforce'): KennelSettings {
+  return {
+    mode,
+    upstreams: [`udp://${INTERNET_ADDRESS}`],
+    reputation: 'off',
+    policies: [{ name: 'agents', match: {}, preset: 'agent', default: 'allow' }],
+  };
+}
+
+describe('through Kennel in enforce mode', () => {
+  // A new Kennel for each tunnel: the quarantine of the one before would stop the next for nothing.
+  let kennel: Kennel;
+  beforeEach(async () => {
+    kennel = await startKennelIn(lab, settings('enforce'));
+  });
+  afterEach(() => kennel?.remove());
+
+  test.each(TUNNELS)('$name carries nothing out, its client is quarantined, its neighbour goes on resolving', async (tunnel) => {
+    const namesBefore = world.tunnelNames().length;
+    const neighbour = resolveAllTheTime();
+    const theft = await stealThrough(lab, world, tunnel, PAYLOAD_OCTETS, THIEF_PATIENCE_MS);
+    const { asked, failed } = await neighbour.stop();
+    const namesOut = world.tunnelNames().length - namesBefore;
+    console.log(`${tunnel.name}: ${theft.arrivedOctets} octets of payload, ${namesOut} names out; neighbour ${asked.length} look-ups`);
+
+    expect(theft).toMatchObject({ arrivedOctets: 0, complete: false });
+    const quarantined = await quarantinedSessions(kennel);
+    expect(quarantined, theft.log).toEqual([CLIENT_ADDRESS['client-a']]);
+    expect(asked.length).toBeGreaterThan(5);
+    expect(failed).toEqual([]);
+    expect((await lookUpAsNeighbour('after.shop.example')).resolved).toBe(true);
+  });
+});
+
+/** Sessions in state `quarantined`, as the verb lists them. */
+async function quarantinedSessions(kennel: Kennel): Promise<string[]> {
+  const listed = (await kennel.verbJson('quarantine', 'list')) as { quarantines: { session: string; state: string }[] };
+  return listed.quarantines.filter(({ state }) => state === 'quarantined').map(({ session }) => session);
+}
+
+const ORDINARY_HOSTS = ['www', 'api', 'mail', 'static', 'login', 'docs'];
+const ORDINARY_PARENTS = ['shop.example', 'weather.example', 'library.example'];
+
+/** client-b asks for ordinary names, one after the other, until it is stopped. */
+function resolveAllTheTime() {
+  const asked: string[] = [];
+  const failed: string[] = [];
+  let stopped = false;
+  const done = (async () => {
+    while (!stopped) {
+      const name = `${ORDINARY_HOSTS[asked.length % 6]}.${ORDINARY_PARENTS[asked.length % 3]}`;
+      const { resolved, output } = await lookUpAsNeighbour(name);
+      asked.push(name);
+      if (!resolved) failed.push(`${name}: ${output}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  return {
+    async stop() {
+      stopped = true;
+      await done;
+      return { asked, failed };
+    },
+  };
+}
+
+async function lookUpAsNeighbour(name: string): Promise<{ resolved: boolean; output: string }> {
+  const found = await lab.run('client-b', [toolPath('getent'), 'ahosts', name]);
+  return { resolved: found.stdout.includes('203.0.113.10'), output: found.stdout + found.stderr };
+}
