@@ -4,8 +4,8 @@
  * When that took too long, and how many connections there may be, is decided in `tcp.ts`.
  */
 import type { Socket } from 'node:net';
+import { MessageReader } from '../wire/message-reader.ts';
 import { type AnswerQuery, errorText, type ListenerEventKind, type Source } from './listener.ts';
-import { MessageReader } from './message-reader.ts';
 
 const MAX_MESSAGE_OCTETS = 65_535;
 

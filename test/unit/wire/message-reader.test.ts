@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MessageReader } from '../../../src/listener/message-reader.ts';
+import { MessageReader } from '../../../src/wire/message-reader.ts';
 
 function frame(message: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([message.length >> 8, message.length & 255]), message]);
