@@ -1,0 +1,10 @@
+/**
+ * The key under which answers are cached and exchanges joined: (upstream group, QName, type) as one string.
+ * Owns only the spelling; group ids come from the configuration and never hold a NUL.
+ */
+import type { QName } from '../wire/name.ts';
+
+/** Injective for group ids without NUL: the first NUL ends the group, the next char is the type, the rest is the name. */
+export function questionKey(group: string, qname: QName, qtype: number): string {
+  return `${group}\0${String.fromCharCode(qtype)}${qname}`;
+}
