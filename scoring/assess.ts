@@ -15,7 +15,7 @@ import { bulkTypeShare } from './signals/query-type.ts';
 
 export type SignalName = keyof typeof CURVES;
 
-interface SignalRule {
+export interface SignalRule {
   readonly name: SignalName;
   /** What the curve is read at. */
   readonly measure: (observation: Observation) => number;
@@ -23,7 +23,7 @@ interface SignalRule {
   readonly shown?: (observation: Observation) => number;
 }
 
-const RULES: readonly SignalRule[] = [
+export const SIGNAL_RULES: readonly SignalRule[] = [
   { name: 'label-entropy', measure: labelEntropyBits },
   { name: 'label-surprise', measure: labelSurpriseBits },
   { name: 'name-length', measure: nameLengthOctets },
@@ -48,7 +48,7 @@ const MAX_SCORE = 100;
  */
 export function assess(observation: Observation): Assessment {
   const signals: Signal[] = [{ name: 'base', value: 1, contribution: BASE_POINTS }];
-  for (const { name, measure, shown } of RULES) {
+  for (const { name, measure, shown } of SIGNAL_RULES) {
     const measured = measure(observation);
     signals.push({ name, value: shown?.(observation) ?? measured, contribution: pointsAt(CURVES[name], measured) });
   }

@@ -1,11 +1,21 @@
 /**
- * What one session did below each parent: distinct names, queries, bulk types. Bounded.
+ * What one session did below each parent: distinct names, queries, bulk types, highest score. Bounded.
  * Counts attempts, also refused ones; what has left is the leak meter's matter.
  */
-import type { Standing } from '../observation.ts';
 import { isBulkType } from '../signals/query-type.ts';
 import { DistinctCounter } from '../sketch/distinct-counter.ts';
 import { type HashKey, keyedHash } from '../sketch/keyed-hash.ts';
+
+/** One query, as the profile sees it. */
+export interface Asked {
+  /** Key of the registrable domain. */
+  readonly parent: string;
+  /** The whole name, as a string of octets. */
+  readonly nameKey: string;
+  readonly qtype: number;
+  /** Whether the parent's standing is `unlisted`. */
+  readonly unlisted: boolean;
+}
 
 /** The counts an `Observation` needs, as if the query were already included. */
 export interface ParentCounts {
@@ -21,6 +31,7 @@ export interface ParentProfile {
   readonly fanOut: number;
   readonly queries: number;
   readonly bulkTypeQueries: number;
+  readonly maxScore: number;
 }
 
 /** What parents that were pushed out had gathered; added to the session's totals, so that eviction forgives nothing. */
@@ -34,15 +45,12 @@ interface Counts {
   readonly names: DistinctCounter;
   queries: number;
   bulkTypeQueries: number;
-  /** Whether the parent was unlisted at any time. */
-  unlisted: boolean;
+  maxScore: number;
+  readonly unlisted: boolean;
 }
 
 /** A developer's day meets about 200 parents; an attacker who spreads wider is bounded by the session's budget. */
 const DEFAULT_MAX_PARENTS = 256;
-
-/** Good for tests and one-off scores; a server passes a secret one. */
-const PUBLIC_KEY: HashKey = { low: 0x6b656e6e, high: 0x656c2e2e };
 
 export class SessionProfile {
   readonly #key: HashKey;
@@ -51,80 +59,81 @@ export class SessionProfile {
   readonly #parents = new Map<string, Counts>();
   readonly #evicted = { parents: 0, queries: 0, names: 0 };
   #unlistedParents = 0;
+  #maxScore = 0;
 
-  /** `hashKey`: secret randomness of the process, so that nobody can choose names that collide and so lower the fan-out. */
-  constructor(options: { readonly hashKey?: HashKey; readonly maxParents?: number } = {}) {
-    this.#key = options.hashKey ?? PUBLIC_KEY;
+  /** `hashKey`: secret randomness of the process, so that nobody can choose names that collide. */
+  constructor(options: { readonly hashKey: HashKey; readonly maxParents?: number }) {
+    this.#key = options.hashKey;
     this.#maxParents = options.maxParents ?? DEFAULT_MAX_PARENTS;
+  }
+
+  /** The highest score recorded below any parent; never falls. */
+  get maxScore(): number {
+    return this.#maxScore;
   }
 
   get evicted(): EvictedTotals {
     return { ...this.#evicted };
   }
 
-  /**
-   * The counts as if this query were included. Changes nothing.
-   * `parent`: key of the registrable domain; `nameKey`: the whole name, a string of octets.
-   */
-  observe(parent: string, nameKey: string, qtype: number, standing: Standing): ParentCounts {
-    const counts = this.#parents.get(parent);
-    const newlyUnlisted = standing === 'unlisted' && !(counts?.unlisted ?? false);
+  /** The counts as if this query were included. Changes nothing. */
+  observe(asked: Asked): ParentCounts {
+    const counts = this.#parents.get(asked.parent);
     return {
-      fanOut: counts === undefined ? 1 : counts.names.countWith(keyedHash(nameKey, this.#key)),
+      fanOut: counts === undefined ? 1 : counts.names.countWith(keyedHash(asked.nameKey, this.#key)),
       parentQueries: (counts?.queries ?? 0) + 1,
-      bulkTypeQueries: (counts?.bulkTypeQueries ?? 0) + (isBulkType(qtype) ? 1 : 0),
-      unlistedParents: this.#unlistedParents + (newlyUnlisted ? 1 : 0),
+      bulkTypeQueries: (counts?.bulkTypeQueries ?? 0) + (isBulkType(asked.qtype) ? 1 : 0),
+      unlistedParents: this.#unlistedParents + (asked.unlisted && !(counts?.unlisted ?? false) ? 1 : 0),
     };
   }
 
-  /** Includes the query for good: `observe` of the same query then says the same or one query more. */
-  record(parent: string, nameKey: string, qtype: number, standing: Standing): void {
-    const counts = this.#touch(parent);
-    counts.names.add(keyedHash(nameKey, this.#key));
+  /** Includes the query, and the score it got, for good. */
+  record(asked: Asked, score: number): void {
+    const counts = this.#touch(asked);
+    counts.names.add(keyedHash(asked.nameKey, this.#key));
     counts.queries++;
-    if (isBulkType(qtype)) counts.bulkTypeQueries++;
-    if (standing !== 'unlisted' || counts.unlisted) return;
-    // A parent that gets listed later still counts.
-    counts.unlisted = true;
-    this.#unlistedParents++;
+    if (isBulkType(asked.qtype)) counts.bulkTypeQueries++;
+    counts.maxScore = Math.max(counts.maxScore, score);
+    this.#maxScore = Math.max(this.#maxScore, score);
   }
 
-  /** Drops what was counted below these parents (a release); they start again at 0. */
-  forget(parents: readonly string[]): void {
-    for (const parent of parents) {
-      if (this.#parents.get(parent)?.unlisted === true) this.#unlistedParents--;
-      this.#parents.delete(parent);
-    }
-  }
-
-  /** All parents held, the widest fan-out first. */
+  /** All parents held, the highest score first. */
   parents(): ParentProfile[] {
-    const shown = [...this.#parents].map(([parent, { names, queries, bulkTypeQueries }]) => ({
+    const shown = [...this.#parents].map(([parent, counts]) => ({
       parent,
-      fanOut: names.count,
-      queries,
-      bulkTypeQueries,
+      fanOut: counts.names.count,
+      queries: counts.queries,
+      bulkTypeQueries: counts.bulkTypeQueries,
+      maxScore: counts.maxScore,
     }));
-    return shown.sort((one, other) => other.fanOut - one.fanOut);
+    return shown.sort((one, other) => other.maxScore - one.maxScore);
   }
 
-  #touch(parent: string): Counts {
-    const held = this.#parents.get(parent);
+  #touch(asked: Asked): Counts {
+    const held = this.#parents.get(asked.parent);
+    const counts = held !== undefined && held.unlisted === asked.unlisted ? held : this.#withStanding(held, asked.unlisted);
+    this.#parents.delete(asked.parent);
     if (held === undefined && this.#parents.size >= this.#maxParents) this.#evictOne();
-    const counts = held ?? { names: new DistinctCounter(), queries: 0, bulkTypeQueries: 0, unlisted: false };
-    this.#parents.delete(parent);
-    this.#parents.set(parent, counts);
+    this.#parents.set(asked.parent, counts);
     return counts;
+  }
+
+  /** A parent that was never unlisted before adds to their number; one that gets listed later still counts. */
+  #withStanding(held: Counts | undefined, unlisted: boolean): Counts {
+    const wasUnlisted = held?.unlisted ?? false;
+    if (unlisted && !wasUnlisted) this.#unlistedParents++;
+    if (held === undefined) return { names: new DistinctCounter(), queries: 0, bulkTypeQueries: 0, maxScore: 0, unlisted };
+    return { ...held, unlisted: wasUnlisted || unlisted };
   }
 
   /** The parent with the fewest names goes, the least recently asked among equals: a tunnel cannot push its own count out. */
   #evictOne(): void {
     let chosen: string | null = null;
     let fewest = Number.POSITIVE_INFINITY;
-    for (const [parent, { names }] of this.#parents) {
-      if (names.count >= fewest) continue;
+    for (const [parent, counts] of this.#parents) {
+      if (counts.names.count >= fewest) continue;
       chosen = parent;
-      fewest = names.count;
+      fewest = counts.names.count;
       if (fewest <= 1) break;
     }
     const counts = chosen === null ? undefined : this.#parents.get(chosen);
