@@ -22,6 +22,9 @@ export const MAX_LABEL_OCTETS = 63;
 /** A name has at most 127 labels, so a pointer per label is the most that can mean anything. */
 const MAX_POINTERS = 127;
 
+/** Every octet escaped as `\DDD`. */
+const MAX_PRESENTATION_CHARS = 4 * MAX_NAME_OCTETS;
+
 const POINTER_BITS = 0xc0;
 const POINTER_TARGET = 0x3fff;
 
@@ -178,6 +181,7 @@ export function suffixOf(name: QName, labels: number): QName {
  */
 export function fromPresentation(text: string): QName | null {
   if (text === '.') return ROOT;
+  if (text.length > MAX_PRESENTATION_CHARS) return null;
   const labels: string[] = [];
   let label = '';
   for (let at = 0; at < text.length; at++) {
@@ -207,7 +211,7 @@ function readEscape(text: string, at: number): { char: string; last: number } | 
     return octet > 255 ? null : { char: String.fromCharCode(octet), last: at + 2 };
   }
   const char = text.charAt(at);
-  return char > ' ' && char <= '~' && !(char >= '0' && char <= '9') ? { char, last: at } : null;
+  return char >= ' ' && char <= '~' && !(char >= '0' && char <= '9') ? { char, last: at } : null;
 }
 
 /**

@@ -120,13 +120,13 @@ function readExtendedRcode(packet: Uint8Array, start: number, count: number): nu
 }
 
 interface Chain {
-  readonly records: ResourceRecord[];
+  readonly records: readonly ResourceRecord[];
   /** The name that the aliases lead to. */
   readonly end: QName;
   /** Whether records of the type asked were there. */
   readonly answered: boolean;
   /** Zones that signed the records kept, at most one per name. */
-  readonly zones: QName[];
+  readonly zones: readonly QName[];
 }
 
 type RecordsByOwner = ReadonlyMap<QName, readonly ResourceRecord[]>;
@@ -134,19 +134,20 @@ type RecordsByOwner = ReadonlyMap<QName, readonly ResourceRecord[]>;
 /** Null for a loop, for aliases that contradict each other and for more than 16 links. */
 function followAliases(records: readonly ResourceRecord[], asked: { qname: QName; qtype: number }): Chain | null {
   const byOwner = groupByOwner(records);
-  const kept: ResourceRecord[] = [];
+  // A set: one DNAME may serve several links, and its records are wanted once.
+  const kept = new Set<ResourceRecord>();
   const zones: QName[] = [];
   const visited = new Set<QName>();
   let name = asked.qname;
   while (visited.size <= MAX_ALIAS_LINKS && !visited.has(name)) {
     visited.add(name);
     const direct = signedRRset(byOwner, name, asked.qtype, zones);
-    kept.push(...direct);
-    if (direct.length > 0) return { records: kept, end: name, answered: true, zones };
+    for (const record of direct) kept.add(record);
+    if (direct.length > 0) return { records: [...kept], end: name, answered: true, zones };
     const link = followLink(byOwner, name, zones);
     if (link === 'contradiction') return null;
-    if (link === null) return { records: kept, end: name, answered: false, zones };
-    kept.push(...link.records);
+    if (link === null) return { records: [...kept], end: name, answered: false, zones };
+    for (const record of link.records) kept.add(record);
     name = link.next;
   }
   return null;
