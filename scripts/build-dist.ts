@@ -4,24 +4,18 @@
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
-import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
-/** Folders that hold files read at run time next to their code. */
-const DATA_FOLDERS = ['blocklists', 'scoring', 'src'];
-const DATA_EXTENSIONS = new Set(['.json', '.txt', '.yaml', '.html', '.css', '.svg']);
+/** Folders with files that are read at run time; sources and documents in them stay behind. */
+const FOLDERS_WITH_DATA = ['blocklists', 'scoring', 'src'];
+const LEFT_BEHIND = /(?:\.ts|\.md|tsconfig\.json)$/;
 
 rmSync(`${root}dist`, { recursive: true, force: true });
 execFileSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
-for (const folder of DATA_FOLDERS) {
-  cpSync(`${root}${folder}`, `${root}dist/${folder}`, { recursive: true, filter: isDataFileOrFolder });
+for (const folder of FOLDERS_WITH_DATA) {
+  cpSync(`${root}${folder}`, `${root}dist/${folder}`, { recursive: true, filter: (path) => !LEFT_BEHIND.test(path) });
 }
 // `kennel --version` reads the version from the package.json beside `src/`.
 cpSync(`${root}package.json`, `${root}dist/package.json`);
-
-function isDataFileOrFolder(path: string): boolean {
-  const extension = extname(path);
-  return extension === '' || (DATA_EXTENSIONS.has(extension) && !path.endsWith('tsconfig.json'));
-}
