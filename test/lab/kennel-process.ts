@@ -20,6 +20,7 @@ export interface Kennel {
   /** Where it answers DNS. */
   readonly address: string;
   readonly port: number;
+  readonly stateFolder: string;
   /** Changes with every restart. */
   pid(): number;
   /** What the current process wrote. */
@@ -86,13 +87,15 @@ async function startKennel(settings: KennelSettings, surroundings: Surroundings)
   const folder = mkdtempSync(join(tmpdir(), 'kennel-lab-'));
   const configFile = join(folder, 'kennel.yaml');
   const listen = { dns: surroundings.listen, control: `unix:${join(folder, 'control.sock')}` };
-  writeFileSync(configFile, stringify({ ...settings, listen, state: join(folder, 'state') }));
+  const stateFolder = join(folder, 'state');
+  writeFileSync(configFile, stringify({ ...settings, listen, state: stateFolder }));
   let running = await launch(surroundings, configFile);
 
   const verb = (...args: string[]) => surroundings.run([process.execPath, MAIN, ...args, '--config', configFile]);
   return {
     address: surroundings.address,
     port: surroundings.port,
+    stateFolder,
     pid: () => running.pid,
     log: () => running.stdout() + running.stderr(),
     isRunning: () => !running.hasExited(),

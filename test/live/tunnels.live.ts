@@ -2,6 +2,8 @@
  * Real tunnels with no other way out than the resolver: through a resolver without detection the payload arrives whole, through
  * Kennel in enforce mode no octet of it, and in observe mode it arrives and the record says when it would have been stopped.
  */
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { RESOLV_CONF } from '../lab/clients.ts';
 import { type Kennel, type KennelSettings, startKennelIn } from '../lab/kennel-process.ts';
@@ -72,6 +74,54 @@ describe('through Kennel in enforce mode', () => {
     expect((await lookUpAsNeighbour('after.shop.example')).resolved).toBe(true);
   });
 });
+
+describe('through Kennel in observe mode', () => {
+  let kennel: Kennel;
+  beforeEach(async () => {
+    kennel = await startKennelIn(lab, settings('observe'));
+  });
+  afterEach(() => kennel?.remove());
+
+  test.each(TUNNELS)('$name carries the whole payload out, and the record says when it would have been stopped', async (tunnel) => {
+    const theft = await stealThrough(lab, world, tunnel, PAYLOAD_OCTETS, CONTROL_PATIENCE_MS);
+    expect(theft.complete, theft.log).toBe(true);
+    expect(theft.arrivedOctets).toBe(PAYLOAD_OCTETS);
+    expect(await quarantinedSessions(kennel)).toEqual([]);
+
+    // Decisions are written in batches off the query path.
+    await kennel.kill('SIGTERM');
+    const decisions = decisionsOf(kennel, CLIENT_ADDRESS['client-a']);
+    const first = decisions.findIndex(({ wouldVerdict }) => wouldVerdict === 'quarantine');
+    console.log(`${tunnel.name}: ${decisions.length} decisions kept, would have been quarantined at number ${first + 1}`);
+    expect(first, 'no decision that would have been a quarantine').toBeGreaterThanOrEqual(0);
+    expect(decisions[first]).toMatchObject({ mode: 'observe', parent: expect.stringContaining('.example') });
+    expect(decisions.filter(({ verdict }) => verdict === 'refuse' || verdict === 'quarantine')).toEqual([]);
+    expect(decisions.slice(first + 1).every(({ afterWouldQuarantine }) => afterWouldQuarantine === 1)).toBe(true);
+  });
+});
+
+interface KeptDecision {
+  readonly mode: string;
+  readonly verdict: string;
+  readonly wouldVerdict: string;
+  readonly afterWouldQuarantine: number;
+  readonly parent: string;
+}
+
+/** The decisions Kennel kept on one session, oldest first. */
+function decisionsOf(kennel: Kennel, session: string): readonly KeptDecision[] {
+  const database = new Database(join(kennel.stateFolder, 'decisions.sqlite'), { readonly: true });
+  try {
+    return database
+      .prepare<[string], KeptDecision>(
+        `SELECT mode, verdict, would_verdict AS wouldVerdict, after_would_quarantine AS afterWouldQuarantine, parent
+         FROM decisions WHERE session = ? ORDER BY seq`,
+      )
+      .all(session);
+  } finally {
+    database.close();
+  }
+}
 
 /** Sessions in state `quarantined`, as the verb lists them. */
 async function quarantinedSessions(kennel: Kennel): Promise<string[]> {
