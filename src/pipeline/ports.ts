@@ -64,6 +64,23 @@ export interface DomainAges {
   knownAgeDays(icannDomain: string): number | 'unknown';
 }
 
+/** What has been learned about a domain. `no-date`: a registry answered without one. `failed`: nobody answered. */
+export interface KnownAge {
+  readonly domain: string;
+  readonly outcome: 'registered' | 'no-date' | 'failed';
+  /** Wall time; null unless `registered`. */
+  readonly registeredAtMs: number | null;
+  readonly lookedUpAtMs: number;
+}
+
+/** Lasting results of domain-age look-ups: a bounded cache. Implemented in `storage/`. Its methods throw when the file can't be used. */
+export interface AgeStore {
+  get(domain: string): KnownAge | null;
+  put(age: KnownAge): void;
+  /** Wall times of the look-ups since then, oldest first: the daily limit outlives a restart. */
+  lookedUpSince(sinceMs: number): readonly number[];
+}
+
 /** Evidence that must outlive a crash before the answer announcing it leaves. Implemented in `storage/`. */
 export interface QuarantineRecord {
   readonly id: string;

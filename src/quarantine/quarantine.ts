@@ -106,6 +106,9 @@ const KENNEL = 'kennel';
 /** A wall clock ahead by less than this drifts; by more it was set. */
 const CLOCK_STEP_MS = 5_000;
 
+/** A table in which nothing can be forgotten is looked through again after this long. */
+const FULL_RECHECK_MS = 1_000;
+
 export function createQuarantines(options: QuarantinesOptions): Quarantines {
   return new QuarantineTable(options);
 }
@@ -136,6 +139,7 @@ class QuarantineTable implements Quarantines {
   readonly #unwritten = new Set<Entry>();
   /** Entries the ledger was given. */
   #recorded = 0;
+  #fullUntilMs = 0;
   #writeTokens: number;
   #tokensAtMs: number;
   #ledgerTrouble: string | null = null;
@@ -232,7 +236,9 @@ class QuarantineTable implements Quarantines {
       void this.#change(entry, 'quarantined', { ...record, state: 'watch' }, KENNEL, 'its time is over');
     }
     for (const entry of [...this.#unwritten]) {
-      if (!entry.underReview && this.#hasRoom(entry) && this.#takeToken()) void this.#write(entry);
+      if (entry.underReview || !this.#hasRoom(entry)) continue;
+      if (!this.#takeToken()) break;
+      void this.#write(entry);
     }
     this.#overflowing &&= this.#unwritten.size >= this.#limits.maxUnwritten;
   }
@@ -391,7 +397,13 @@ class QuarantineTable implements Quarantines {
 
   /** Whether the ledger may be given this entry: it has it already, or the bound leaves room, made if need be. */
   #hasRoom(entry: Entry): boolean {
-    return entry.writtenAtMs !== null || this.#recorded < this.#limits.maxRecords || this.#forgetOldest();
+    if (entry.writtenAtMs !== null || this.#recorded < this.#limits.maxRecords) return true;
+    // Looking through a full table for every new quarantine of a flood would cost more than the flood.
+    const nowMs = this.#steady.nowMs();
+    if (nowMs < this.#fullUntilMs) return false;
+    if (this.#forgetOldest()) return true;
+    this.#fullUntilMs = nowMs + FULL_RECHECK_MS;
+    return false;
   }
 
   /** Makes room for one more record; false when every one is still in force. */
