@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest';
+import { UpstreamHealth } from '../../../src/upstream/upstream-health.ts';
+
+/** Three time-outs in a row, one after the other; returns when the last one ended. */
+function silence(health: UpstreamHealth, fromMs: number): number {
+  for (const startMs of [fromMs, fromMs + 1500, fromMs + 3000]) health.noteFailure('timeout', startMs, false, startMs + 1500);
+  return fromMs + 4500;
+}
+
+describe('going down', () => {
+  test('two failures in a row leave an upstream up, the third takes it down', () => {
+    const health = new UpstreamHealth();
+    health.noteFailure('unreachable', 0, false, 1);
+    health.noteFailure('unreachable', 1, false, 2);
+    expect(health.availability(2)).toBe('up');
+    health.noteFailure('unreachable', 2, false, 3);
+    expect(health.availability(3)).toBe('down');
+  });
+
+  test('an answer in between starts the count again', () => {
+    const health = new UpstreamHealth();
+    health.noteFailure('unreachable', 0, false, 1);
+    health.noteFailure('unreachable', 1, false, 2);
+    health.noteAnswer(5, 10);
+    health.noteFailure('unreachable', 20, false, 21);
+    expect(health.failures).toBe(1);
+    expect(health.isUp).toBe(true);
+  });
+
+  test('questions that time out side by side count as one failure', () => {
+    const health = new UpstreamHealth();
+    for (let query = 0; query < 10; query++) health.noteFailure('timeout', query, false, 1500 + query);
+    expect(health.failures).toBe(1);
+  });
+
+  test('a time-out counts for nothing when the upstream answered something else meanwhile', () => {
+    const health = new UpstreamHealth();
+    for (let round = 0; round < 10; round++) {
+      const askedAtMs = round * 2000;
+      health.noteAnswer(5, askedAtMs + 700);
+      health.noteFailure('timeout', askedAtMs, false, askedAtMs + 1500);
+    }
+    expect(health.failures).toBe(0);
+    expect(health.isUp).toBe(true);
+  });
+});
+
+describe('the way back', () => {
+  test('after silence the very next question is the trial, and nobody else gets through meanwhile', () => {
+    const health = new UpstreamHealth();
+    const nowMs = silence(health, 0);
+    expect(health.availability(nowMs)).toBe('due');
+    health.startTrial();
+    expect(health.availability(nowMs)).toBe('down');
+  });
+
+  test('after "unreachable" the first trial waits for a second', () => {
+    const health = new UpstreamHealth();
+    for (let query = 0; query < 3; query++) health.noteFailure('unreachable', 0, false, 0);
+    expect(health.availability(999)).toBe('down');
+    expect(health.availability(1000)).toBe('due');
+  });
+
+  test('failed trials double the pause up to half a minute', () => {
+    const health = new UpstreamHealth();
+    let nowMs = silence(health, 0);
+    const pausesMs: number[] = [];
+    for (let trial = 0; trial < 7; trial++) {
+      health.startTrial();
+      health.noteFailure('timeout', nowMs, true, nowMs);
+      const failedAtMs = nowMs;
+      while (health.availability(nowMs) !== 'due') nowMs += 500;
+      pausesMs.push(nowMs - failedAtMs);
+    }
+    expect(pausesMs).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+  });
+
+  test('stragglers from before going down do not lengthen the pause', () => {
+    const health = new UpstreamHealth();
+    for (let query = 0; query < 20; query++) health.noteFailure('unreachable', 0, false, 0);
+    expect(health.availability(1000)).toBe('due');
+  });
+
+  test('any answer brings it back at once and resets the pause', () => {
+    const health = new UpstreamHealth();
+    const nowMs = silence(health, 0);
+    health.startTrial();
+    health.noteFailure('timeout', nowMs, true, nowMs);
+    health.noteAnswer(7, nowMs + 10);
+    expect(health.availability(nowMs + 10)).toBe('up');
+    expect(health.failures).toBe(0);
+    silence(health, nowMs + 20);
+    health.startTrial();
+    health.noteFailure('timeout', nowMs + 9000, true, nowMs + 9000);
+    expect(health.availability(nowMs + 10_000)).toBe('due');
+  });
+
+  test('a trial without evidence leaves the next one due', () => {
+    const health = new UpstreamHealth();
+    const nowMs = silence(health, 0);
+    health.startTrial();
+    health.cancelTrial();
+    expect(health.availability(nowMs)).toBe('due');
+  });
+});
+
+test('the smoothed latency starts at the first answer and follows slowly', () => {
+  const health = new UpstreamHealth();
+  expect(health.smoothedMs).toBeNull();
+  health.noteAnswer(8, 0);
+  expect(health.smoothedMs).toBe(8);
+  health.noteAnswer(16, 1);
+  expect(health.smoothedMs).toBe(9);
+});
