@@ -1,7 +1,7 @@
 /**
  * Counters and histograms cheap enough for the hit path: plain numbers that are only turned into metrics at a scrape.
- * Measured against prom-client's own: 0.25 µs for a labelled counter and 0.19 µs for a histogram there, about a tenth here,
- * where a whole cached answer may cost 0.8 µs. What is counted, and under which name, is `metrics.ts`.
+ * Measured: 0.05 µs for a labelled counter and 0.01 µs for a histogram, against 0.25 and 0.19 µs with prom-client's own, where
+ * a whole cached answer may cost 0.8 µs. What is counted, and under which name, is `metrics.ts`.
  */
 
 interface Branch {

@@ -1,0 +1,114 @@
+/**
+ * What the control API needs from the running resolver, as one interface; `main.ts` implements it. Times are wall-clock
+ * milliseconds here and ISO 8601 text on the wire (`views.ts`). No HTTP, no socket.
+ */
+import type { QuarantineChange, QuarantineRecord, VerdictKind } from '../pipeline/ports.ts';
+
+export interface Status {
+  readonly version: string;
+  readonly mode: 'observe' | 'enforce';
+  readonly startedAtMs: number;
+  /** `udp 127.0.0.1:5300`, `tcp [::1]:5300`. */
+  readonly listeners: readonly string[];
+  readonly control: string;
+  /** The state folder, absolute. */
+  readonly state: string;
+  /** Hash of the config in use. */
+  readonly configHash: string;
+  readonly policies: readonly string[];
+  readonly upstreams: readonly { readonly url: string; readonly healthy: boolean }[];
+  /** Sessions by state. */
+  readonly sessions: Readonly<Record<string, number>>;
+  readonly cacheEntries: number;
+  /** Conditions an operator should look at; empty when all is well. */
+  readonly alarms: readonly string[];
+}
+
+export interface SessionSummary {
+  readonly session: string;
+  /** `normal`, `watch`, `quarantined`, `released` or `confirmed`. */
+  readonly state: string;
+  readonly policy: string;
+  /** Highest score of this epoch, 0-100. */
+  readonly score: number;
+  /** Releases so far. */
+  readonly epoch: number;
+  /** Since the process started. */
+  readonly queries: number;
+  /** Bits that left below all unlisted parents. */
+  readonly leakBits: number;
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+}
+
+export interface ParentSummary {
+  /** Registrable domain. */
+  readonly parent: string;
+  readonly queries: number;
+  readonly uniqueNames: number;
+  readonly leakBits: number;
+  /** What may leave in all; null: no budget. */
+  readonly budgetBits: number | null;
+}
+
+export interface SessionDetail extends SessionSummary {
+  readonly parents: readonly ParentSummary[];
+  /** Quarantines of this session, newest first. */
+  readonly quarantines: readonly string[];
+}
+
+/** CONTRACT's shape of `explain`, extended. */
+export interface ExplanationView {
+  readonly qname: string;
+  readonly qtype: string;
+  readonly registrableDomain: string | null;
+  readonly score: number;
+  readonly signals: readonly { readonly name: string; readonly value: number; readonly contribution: number }[];
+  readonly leakBits: number;
+  /** What enforcing does. */
+  readonly verdict: VerdictKind;
+  /** What is done in the policy's mode. */
+  readonly acting: VerdictKind;
+  readonly reason: string;
+  readonly policy: string;
+  /** The entry that decides: section and pattern. */
+  readonly rule: string | null;
+  readonly session: string;
+  readonly sessionState: string;
+}
+
+export type ExplainResult =
+  | { readonly kind: 'explained'; readonly explanation: ExplanationView }
+  | { readonly kind: 'invalid'; readonly detail: string };
+
+export type ReleaseResult =
+  | { readonly kind: 'released'; readonly record: QuarantineRecord }
+  | { readonly kind: 'not-found' }
+  /** It is over already. */
+  | { readonly kind: 'not-open'; readonly state: QuarantineRecord['state'] }
+  /** The release could not be written; the session stays quarantined. */
+  | { readonly kind: 'failed'; readonly detail: string };
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Part (`listeners`, `upstreams`, `storage`, …) and how it is. */
+  readonly details: Readonly<Record<string, string>>;
+}
+
+export interface ControlPort {
+  status(): Status;
+  /** The `limit` sessions seen last, newest first. */
+  sessions(limit: number): readonly SessionSummary[];
+  /** Null when no such session is known. */
+  session(key: string): SessionDetail | null;
+  /** All of them, newest first. */
+  quarantines(): readonly QuarantineRecord[];
+  /** Null when there is no such quarantine; history is oldest first. */
+  quarantine(id: string): { readonly record: QuarantineRecord; readonly history: readonly QuarantineChange[] } | null;
+  release(id: string, by: { readonly actor: string; readonly reason: string }): Promise<ReleaseResult>;
+  /** `type` is a mnemonic or `TYPE123`; `session` an address or a session key, null: the asker on loopback. Changes nothing. */
+  explain(name: string, type: string, session: string | null): ExplainResult;
+  ready(): Readiness;
+  /** Prometheus' text form 0.0.4. */
+  metrics(): Promise<string>;
+}
