@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Budgets, Thresholds } from '../../scoring/observation.ts';
 import type { PresetName } from '../../scoring/presets.ts';
+import type { UpstreamUrl } from '../upstream/upstream-url.ts';
 
 export type Mode = 'observe' | 'enforce';
 
@@ -17,13 +18,6 @@ export interface Endpoint {
 
 /** Where the control API listens. */
 export type ControlEndpoint = ({ readonly kind: 'tcp' } & Endpoint) | { readonly kind: 'unix'; readonly path: string };
-
-export interface UpstreamConfig extends Endpoint {
-  /** `udp` falls back to TCP on a truncated answer; `tcp` never asks over UDP. */
-  readonly protocol: 'udp' | 'tcp';
-  /** Canonical form, `udp://192.0.2.53:53`; names the upstream in logs and metrics. */
-  readonly url: string;
-}
 
 /** Bounds on what clients may ask of this resolver. */
 export interface LimitsConfig {
@@ -66,7 +60,7 @@ export interface CacheConfig {
 export interface ZoneConfig {
   /** Presentation form, lower case, no trailing dot. */
   readonly name: string;
-  readonly upstreams: readonly UpstreamConfig[];
+  readonly upstreams: readonly UpstreamUrl[];
   /** Its names are shown but not budgeted, and pass in quarantine. By default so when every upstream is private or loopback. */
   readonly trusted: boolean;
 }
@@ -102,7 +96,9 @@ export interface PolicyConfig {
   /** Both must match; null matches everything. */
   readonly match: { readonly cidr: readonly string[] | null; readonly listener: readonly Endpoint[] | null };
   readonly preset: PresetName;
-  /** The stricter of the policy's own mode and the file's. */
+  /** What the policy itself asks for; null: as the whole. */
+  readonly ownMode: Mode | null;
+  /** The stricter of `ownMode` and the config's mode. */
   readonly mode: Mode;
   readonly default: 'allow' | 'deny';
   /** What happens to a name that no list and no trusted zone knows. */
@@ -149,7 +145,7 @@ export interface Config {
   readonly rebinding: { readonly allow: readonly string[] };
   /** Whom the blocked are told to ask. */
   readonly contact: string | null;
-  readonly upstreams: readonly UpstreamConfig[];
+  readonly upstreams: readonly UpstreamUrl[];
   readonly zones: readonly ZoneConfig[];
   readonly records: readonly RecordConfig[];
   /** In order; the first that matches applies, the last matches everything. */

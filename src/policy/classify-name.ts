@@ -6,7 +6,8 @@
  * needs no allow entry, but a block entry below it still blocks: the operator wrote both, and the block is the more specific wish.
  */
 import type { Standing } from '../../scoring/observation.ts';
-import type { Config, UpstreamConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import type { UpstreamUrl } from '../upstream/upstream-url.ts';
 import { RCODE } from '../wire/codes.ts';
 import { fromPresentation, isAtOrBelow, labelCount, labelsOf, type QName, toPresentation } from '../wire/name.ts';
 import { soaRecord } from '../wire/rdata.ts';
@@ -93,7 +94,7 @@ export function compileNaming(config: Pick<Config, 'records' | 'zones' | 'search
 }
 
 /** The upstream groups that `RoutedName.group` names, with the upstreams of each in order of preference. */
-export function upstreamGroups(config: Pick<Config, 'upstreams' | 'zones'>): ReadonlyMap<string, readonly UpstreamConfig[]> {
+export function upstreamGroups(config: Pick<Config, 'upstreams' | 'zones'>): ReadonlyMap<string, readonly UpstreamUrl[]> {
   const groups = new Map([[DEFAULT_GROUP, config.upstreams]]);
   for (const zone of config.zones) groups.set(zoneGroup(zone.name), zone.upstreams);
   return groups;

@@ -58,7 +58,11 @@ const RESOLVER_ARPA = [nameOf('resolver.arpa'), nameOf('_dns.resolver.arpa')];
 /** What the standards say about a name; null: an ordinary name. */
 export function specialUse(qname: QName, qtype: number): SpecialUse {
   const rule = rules.match(qname);
-  if (rule === null) return isBareName(qname, qtype) ? { kind: 'site' } : null;
+  if (rule !== null) return byRule(rule, qname, qtype);
+  return isBareName(qname, qtype) ? { kind: 'site' } : null;
+}
+
+function byRule(rule: Rule, qname: QName, qtype: number): SpecialUse {
   switch (rule) {
     case 'site':
       return { kind: 'site' };

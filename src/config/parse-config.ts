@@ -1,0 +1,344 @@
+/**
+ * One YAML text into the normalised config, or every error in it at once with path and line. Decides nothing about exiting,
+ * reads no file and no environment: what the machine adds comes as `SystemFacts`.
+ *
+ * Each section is read on its own, so that a mistake in one does not hide the mistakes in another.
+ */
+import { isAbsolute } from 'node:path';
+import type { z } from 'zod';
+import { isPrivate, PRIVATE_PREFIXES } from '../policy/address-set.ts';
+import { parseDomainName } from '../policy/name-pattern.ts';
+import { isPublicSuffix } from '../policy/registrable-domain.ts';
+import { parseUpstreamUrl, type UpstreamUrl } from '../upstream/upstream-url.ts';
+import { fromPresentation, labelCount, toPresentation } from '../wire/name.ts';
+import type {
+  CacheConfig,
+  Config,
+  LimitsConfig,
+  Mode,
+  PolicyConfig,
+  ReputationConfig,
+  RetentionConfig,
+  SessionsConfig,
+  ZoneConfig,
+} from './config.ts';
+import { listenerAskedBy, publicListeners } from './listen-addresses.ts';
+import { checkPolicies, defaultPolicy, readPatterns, readPolicy, readPrefixes } from './policy-section.ts';
+import { type ConfigError, Problems } from './problems.ts';
+import { readRecords } from './record-section.ts';
+import type { ResolvConf } from './resolv-conf.ts';
+import { configSchema, knownKeys, policySchema, recordSchema, zoneSchema } from './schema.ts';
+import { shapeProblems } from './shape-problems.ts';
+import { parseControlEndpoint, parseDuration, parseEndpoint, type Reading } from './values.ts';
+import { type Path, readYaml } from './yaml-source.ts';
+
+/** What the machine adds to a config. */
+export interface SystemFacts {
+  /** Used where the config names no `upstreams`; null: the system has no readable resolv.conf. */
+  readonly resolvConf: ResolvConf | null;
+  /** The folder for state where the config names none, absolute (XDG). */
+  readonly stateFolder: string;
+}
+
+export type ParsedConfig =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly ConfigError[] }
+  | { readonly ok: false; readonly errors: readonly ConfigError[] };
+
+export const DEFAULT_LISTEN = { address: '127.0.0.1', port: 5300 };
+export const DEFAULT_CONTROL = { kind: 'tcp', address: '127.0.0.1', port: 8053 } as const;
+
+/** `fileName` stands in the errors as given. */
+export function parseConfig(text: string, fileName: string, facts: SystemFacts): ParsedConfig {
+  const yaml = readYaml(text);
+  if ('problems' in yaml) {
+    const problems = new Problems(fileName, () => ({ line: 1, column: 1 }));
+    for (const { path, message, line, column } of yaml.problems) problems.add(path, message, { line, column });
+    return { ok: false, errors: problems.errors };
+  }
+  const { source } = yaml;
+  const problems = new Problems(fileName, source.positionOf);
+  if (!isMapping(source.value)) {
+    const what = source.value === null || source.value === undefined ? 'the file is empty' : 'the file is not a mapping of keys';
+    problems.add([], `${what}; it must say at least "mode: observe" or "mode: enforce"`);
+    return { ok: false, errors: problems.errors };
+  }
+  const shape = configSchema.safeParse(source.value);
+  if (!shape.success) {
+    for (const { path, message, atKey } of shapeProblems(shape.error.issues, source.value, knownKeys)) {
+      problems.add(path, message, atKey ? source.positionOfKey(path) : source.positionOf(path));
+    }
+  }
+  const config = new ConfigReader(source.value, facts, problems).read();
+  return problems.errors.length > 0 ? { ok: false, errors: problems.errors } : { ok: true, config, warnings: problems.warnings };
+}
+
+/** The config without a file: observe, loopback, the system's upstreams (CONTRACT, Commands). */
+export function defaultConfig(facts: SystemFacts): ParsedConfig {
+  const problems = new Problems('no config file', () => ({ line: 0, column: 0 }));
+  const config = new ConfigReader({ mode: 'observe' }, facts, problems).read();
+  return problems.errors.length > 0 ? { ok: false, errors: problems.errors } : { ok: true, config, warnings: problems.warnings };
+}
+
+class ConfigReader {
+  readonly #raw: Readonly<Record<string, unknown>>;
+  readonly #facts: SystemFacts;
+  readonly #problems: Problems;
+
+  constructor(raw: Readonly<Record<string, unknown>>, facts: SystemFacts, problems: Problems) {
+    this.#raw = raw;
+    this.#facts = facts;
+    this.#problems = problems;
+  }
+
+  /** Only meaningful when no problem was noted: what cannot be read is replaced by its default on the way. */
+  read(): Config {
+    const mode = this.#section('mode') ?? 'enforce';
+    const config: Config = {
+      mode,
+      listen: this.#listen(),
+      state: this.#state(),
+      limits: this.#limits(),
+      clients: { allow: this.#prefixes('clients', this.#section('clients')?.allow, 'allow') ?? PRIVATE_PREFIXES },
+      sessions: this.#sessions(),
+      searchSuffixes: this.#searchSuffixes(),
+      cache: this.#cache(),
+      rebinding: { allow: readPatterns(this.#section('rebinding')?.allow ?? [], ['rebinding', 'allow'], this.#problems) },
+      contact: this.#section('contact') ?? null,
+      upstreams: this.#upstreams(),
+      zones: this.#zones(),
+      records: readRecords(this.#list('records', recordSchema), this.#problems),
+      policies: this.#policies(mode),
+      reputation: this.#reputation(),
+      retention: this.#retention(),
+    };
+    checkLoops(config, this.#problems);
+    this.#warnOpenListeners(config);
+    return config;
+  }
+
+  /** A top-level value whose shape is right; undefined when it is absent or was reported. */
+  #section<Key extends keyof typeof configSchema.shape>(key: Key): z.output<(typeof configSchema.shape)[Key]> | undefined {
+    const parsed = configSchema.shape[key].safeParse(this.#raw[key]);
+    return parsed.success ? (parsed.data as z.output<(typeof configSchema.shape)[Key]>) : undefined;
+  }
+
+  /** The well-shaped elements of a top-level list with their index. */
+  #list<T>(key: 'records' | 'policies', schema: z.ZodType<T>): { index: number; value: T }[] {
+    const raw = this.#raw[key];
+    if (!Array.isArray(raw)) return [];
+    return raw.flatMap((element: unknown, index) => {
+      const parsed = schema.safeParse(element);
+      return parsed.success ? [{ index, value: parsed.data }] : [];
+    });
+  }
+
+  #take<T>(reading: Reading<T>, path: Path, otherwise: T): T {
+    return this.#problems.take(reading, path)[0] ?? otherwise;
+  }
+
+  #prefixes(section: string, texts: readonly string[] | undefined, key: string): string[] | undefined {
+    return texts === undefined ? undefined : readPrefixes(texts, [section, key], this.#problems);
+  }
+
+  #seconds(text: string | undefined, path: Path, otherwise: number): number {
+    return text === undefined ? otherwise : this.#take(parseDuration(text), path, otherwise);
+  }
+
+  #listen(): Config['listen'] {
+    const listen = this.#section('listen');
+    const dns = listen?.dns?.flatMap((text, i) => this.#problems.take(parseEndpoint(text), ['listen', 'dns', i]));
+    for (const [i, one] of (dns ?? []).entries()) {
+      const earlier = dns?.findIndex((other) => other.address === one.address && other.port === one.port);
+      if (earlier !== i) this.#problems.add(['listen', 'dns', i], `${listen?.dns?.[i] ?? ''} is listed twice`);
+    }
+    const control =
+      listen?.control === undefined
+        ? DEFAULT_CONTROL
+        : this.#take(parseControlEndpoint(listen.control), ['listen', 'control'], DEFAULT_CONTROL);
+    return { dns: dns ?? [DEFAULT_LISTEN], control };
+  }
+
+  #state(): string {
+    const state = this.#section('state') ?? this.#facts.stateFolder;
+    if (!isAbsolute(state)) this.#problems.add(['state'], `"${state}" must be an absolute path`);
+    return state;
+  }
+
+  #limits(): LimitsConfig {
+    const written = this.#section('limits');
+    const limits = written === 'off' ? {} : (written ?? {});
+    const tcp = limits.tcp ?? {};
+    const queriesPerSecond = limits.queriesPerSecond ?? 500;
+    return {
+      queriesPerSecond: written === 'off' ? null : queriesPerSecond,
+      burst: limits.burst ?? queriesPerSecond * 4,
+      pendingQueries: limits.pendingQueries ?? 10_000,
+      tcp: {
+        maxConnections: tcp.maxConnections ?? 1000,
+        maxConnectionsPerClient: tcp.maxConnectionsPerClient ?? 20,
+        maxOutstanding: tcp.maxOutstanding ?? 100,
+        idleSeconds: this.#seconds(tcp.idle, ['limits', 'tcp', 'idle'], 10),
+      },
+    };
+  }
+
+  #sessions(): SessionsConfig {
+    const sessions = this.#section('sessions');
+    return {
+      verified: this.#prefixes('sessions', sessions?.verified, 'verified') ?? PRIVATE_PREFIXES,
+      shared: this.#prefixes('sessions', sessions?.shared, 'shared') ?? [],
+      prefixLengths: { ipv4: sessions?.prefixLengths?.ipv4 ?? 32, ipv6: sessions?.prefixLengths?.ipv6 ?? 128 },
+    };
+  }
+
+  #searchSuffixes(): string[] {
+    const written = this.#section('searchSuffixes')?.flatMap((text, i) => this.#name(text, ['searchSuffixes', i]));
+    return [...new Set(written ?? this.#facts.resolvConf?.search ?? [])];
+  }
+
+  /** A name other than the root, in canonical presentation form. */
+  #name(text: string, path: Path): string[] {
+    const name = parseDomainName(text);
+    if (name !== null && labelCount(name) > 0) return [toPresentation(name)];
+    this.#problems.add(path, `"${text}" is not a domain name`);
+    return [];
+  }
+
+  #cache(): CacheConfig {
+    const cache = this.#section('cache') ?? {};
+    return {
+      maxEntries: cache.maxEntries ?? 100_000,
+      maxOctets: (cache.maxMegabytes ?? 64) * 1024 * 1024,
+      maxTtlSeconds: this.#seconds(cache.maxTtl, ['cache', 'maxTtl'], 86_400),
+      negativeMaxTtlSeconds: this.#seconds(cache.negativeMaxTtl, ['cache', 'negativeMaxTtl'], 3600),
+    };
+  }
+
+  #upstreams(): UpstreamUrl[] {
+    if (Object.hasOwn(this.#raw, 'upstreams')) return this.#readUpstreams(this.#section('upstreams') ?? [], ['upstreams']);
+    const system = this.#facts.resolvConf;
+    if (system === null || system.nameservers.length === 0) {
+      const why = system === null ? 'resolv.conf cannot be read' : 'resolv.conf names no nameserver';
+      this.#problems.add(['upstreams'], `nobody to ask: no upstreams are written and the system's ${why}`);
+      return [];
+    }
+    return this.#readUpstreams(
+      system.nameservers.map((address) => `udp://${address.includes(':') ? `[${address}]` : address}`),
+      ['upstreams'],
+    );
+  }
+
+  #readUpstreams(texts: readonly string[], path: Path): UpstreamUrl[] {
+    const seen = new Set<string>();
+    return texts.flatMap((text, index) => {
+      const read = parseUpstreamUrl(text);
+      if (read.kind === 'error') this.#problems.add([...path, index], read.message);
+      else if (seen.has(read.url.text)) this.#problems.add([...path, index], `${read.url.text} is listed twice`);
+      else {
+        seen.add(read.url.text);
+        return [read.url];
+      }
+      return [];
+    });
+  }
+
+  #zones(): ZoneConfig[] {
+    const raw = this.#raw['zones'];
+    if (!isMapping(raw)) return [];
+    const zones = Object.entries(raw).flatMap(([key, value]) => {
+      const parsed = zoneSchema.safeParse(value);
+      return parsed.success
+        ? this.#zone(key, Array.isArray(parsed.data) ? { upstreams: parsed.data } : parsed.data, Array.isArray(parsed.data))
+        : [];
+    });
+    for (const [i, { name }] of zones.entries()) {
+      if (zones.findIndex((other) => other.name === name) !== i) this.#problems.add(['zones'], `the zone ${name} is written twice`);
+    }
+    return zones;
+  }
+
+  #zone(key: string, written: { upstreams: string[]; trusted?: boolean | undefined }, isList: boolean): ZoneConfig[] {
+    const path = ['zones', key];
+    const [name] = this.#name(key, path);
+    const upstreams = this.#readUpstreams(written.upstreams, isList ? path : [...path, 'upstreams']);
+    if (name === undefined) return [];
+    const parsed = fromPresentation(name);
+    // Trusting a public suffix would take the budget off every name that anybody can register below it.
+    const tooWide = parsed !== null && isPublicSuffix(parsed);
+    if (tooWide && written.trusted === true)
+      this.#problems.add([...path, 'trusted'], `${name} is a public suffix and cannot be trusted as a whole`);
+    const trusted = written.trusted ?? (!tooWide && upstreams.every((upstream) => isPrivate(upstream.address)));
+    return [{ name, upstreams, trusted }];
+  }
+
+  #policies(mode: Mode): PolicyConfig[] {
+    if (!Object.hasOwn(this.#raw, 'policies')) return [defaultPolicy(mode)];
+    const written = this.#list('policies', policySchema);
+    const policies = written.map(({ index, value }) => readPolicy(value, ['policies', index], mode, this.#problems));
+    // With one policy unread, what holds between them is not known.
+    if (policies.length > 0 && policies.length === (this.#raw['policies'] as unknown[]).length) checkPolicies(policies, this.#problems);
+    return policies;
+  }
+
+  #reputation(): ReputationConfig {
+    const written = this.#section('reputation');
+    if (written === 'off') return { rdap: null, whois: null };
+    const { rdap = 'on', rdapBaseUrl, whois = 'on', whoisServer } = written ?? {};
+    if (rdapBaseUrl !== undefined && !isHttpUrl(rdapBaseUrl)) {
+      this.#problems.add(
+        ['reputation', 'rdapBaseUrl'],
+        `"${rdapBaseUrl}" is not an http:// or https:// URL without user, query or fragment`,
+      );
+    }
+    return {
+      rdap: isOn(rdap) ? { baseUrl: rdapBaseUrl ?? null } : null,
+      whois: isOn(whois)
+        ? { server: whoisServer === undefined ? null : (this.#name(whoisServer, ['reputation', 'whoisServer'])[0] ?? null) }
+        : null,
+    };
+  }
+
+  #retention(): RetentionConfig {
+    const { decisions = 'evidence', days = 30 } = this.#section('retention') ?? {};
+    return { decisions, days };
+  }
+
+  #warnOpenListeners(config: Config): void {
+    const open = publicListeners(config.listen.dns);
+    if (open.length === 0 || this.#section('clients')?.allow !== undefined) return;
+    const addresses = open.map(({ address }) => address).join(', ');
+    this.#problems.warn(
+      ['listen', 'dns'],
+      `${addresses} may be reached from outside; only private addresses are served until clients.allow says whom`,
+    );
+  }
+}
+
+/** Kennel asking itself, directly: the query would go round until its sockets run out. */
+export function checkLoops(config: Pick<Config, 'listen' | 'upstreams' | 'zones'>, problems: Problems): void {
+  const check = (upstreams: readonly UpstreamUrl[], path: Path): void => {
+    for (const [index, upstream] of upstreams.entries()) {
+      const listener = listenerAskedBy(upstream, config.listen.dns);
+      if (listener === null) continue;
+      problems.add(
+        [...path, index],
+        `${upstream.text} is Kennel's own listener (${listener.address}:${listener.port}): it would ask itself; name the resolver that should be asked`,
+      );
+    }
+  };
+  check(config.upstreams, ['upstreams']);
+  for (const zone of config.zones) check(zone.upstreams, ['zones', zone.name]);
+}
+
+function isOn(toggle: 'on' | 'off' | boolean): boolean {
+  return toggle === 'on' || toggle === true;
+}
+
+function isHttpUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '' && url.hash === '';
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

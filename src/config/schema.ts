@@ -1,0 +1,178 @@
+/**
+ * The shape of the config file: which keys there are and what kind of value each takes. Published as JSON Schema.
+ * What values mean, and rules between keys, are `parse-config.ts`. Unknown keys are refused everywhere.
+ */
+import { z } from 'zod';
+import { PRESETS, type PresetName } from '../../scoring/presets.ts';
+import { RECORD_TYPES } from './config.ts';
+
+/** Goes into answers, logs and terminals: one printable line. */
+const line = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^\P{C}*$/u, 'must not contain control characters');
+const text = z.string().min(1).max(2000);
+const duration = z.string().meta({ description: 'A duration: 30s, 5m, 1h, 7d' });
+const count = (least: number, most: number) => z.number().int().min(least).max(most);
+const off = z.literal('off');
+/** YAML 1.2 reads `on` and `off` as text; `true` and `false` mean the same here. */
+const toggle = z.union([z.literal('on'), off, z.boolean()]);
+const mode = z.enum(['observe', 'enforce']);
+const cidrs = z.array(text).meta({ description: 'Addresses and CIDR prefixes' });
+const patterns = z.array(text).meta({ description: 'a.b exactly, *.a.b one label below, **.a.b any depth below and a.b itself' });
+
+const sectionSchema = z.strictObject({ section: line, owner: line, reason: line, names: patterns });
+
+export const policySchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be 1 to 63 letters, digits, dots, dashes or underscores'),
+  match: z.strictObject({ cidr: cidrs.min(1).optional(), listener: z.array(text).min(1).optional() }).optional(),
+  preset: z.enum(Object.keys(PRESETS) as [PresetName, ...PresetName[]]).optional(),
+  mode: mode.optional(),
+  default: z.enum(['allow', 'deny']).optional(),
+  unlisted: z.enum(['score', 'refuse']).optional(),
+  allow: z.array(sectionSchema).optional(),
+  block: z.array(sectionSchema).optional(),
+  qtypes: z.array(text).min(1).optional().meta({ description: 'Every RR type that is answered; others get NODATA' }),
+  thresholds: z
+    .strictObject({ flag: count(1, 100).optional(), refuse: count(1, 100).optional(), quarantine: count(1, 100).optional() })
+    .optional(),
+  budgets: z
+    .union([
+      off,
+      z.strictObject({
+        parentBits: count(0, 1e9).optional(),
+        sessionBits: count(0, 1e9).optional(),
+        fleetParentBits: count(0, 1e9).optional(),
+        per: duration.optional().meta({ description: 'How long a spent budget takes to refill; without it as the preset says' }),
+      }),
+    ])
+    .optional(),
+  quarantine: z
+    .strictObject({
+      for: duration.optional(),
+      answers: z.enum(['nxdomain', 'nodata', 'refused']).optional(),
+      stillAllow: patterns.optional(),
+    })
+    .optional(),
+});
+
+const upstreams = z.array(text).min(1).meta({ description: 'udp://IP[:PORT] or tcp://IP[:PORT], in order of preference' });
+
+export const zoneSchema = z.union([upstreams, z.strictObject({ upstreams, trusted: z.boolean().optional() })]);
+
+export const recordSchema = z.strictObject({
+  name: text,
+  type: z.enum(RECORD_TYPES),
+  value: z.string().max(4000),
+  ttl: duration.optional(),
+});
+
+export const configSchema = z.strictObject({
+  mode,
+  listen: z.strictObject({ dns: z.array(text).min(1).optional(), control: text.optional() }).optional(),
+  state: text.optional(),
+  limits: z
+    .union([
+      off,
+      z.strictObject({
+        queriesPerSecond: count(1, 1e6).optional(),
+        burst: count(1, 1e7).optional(),
+        pendingQueries: count(1, 1e6).optional(),
+        tcp: z
+          .strictObject({
+            maxConnections: count(1, 1e5).optional(),
+            maxConnectionsPerClient: count(1, 1e5).optional(),
+            maxOutstanding: count(1, 1e4).optional(),
+            idle: duration.optional(),
+          })
+          .optional(),
+      }),
+    ])
+    .optional(),
+  clients: z.strictObject({ allow: cidrs.optional() }).optional(),
+  sessions: z
+    .strictObject({
+      verified: cidrs.optional(),
+      shared: cidrs.optional(),
+      prefixLengths: z.strictObject({ ipv4: count(8, 32).optional(), ipv6: count(32, 128).optional() }).optional(),
+    })
+    .optional(),
+  searchSuffixes: z.array(text).optional(),
+  cache: z
+    .strictObject({
+      maxEntries: count(1, 1e7).optional(),
+      maxMegabytes: count(1, 65_536).optional(),
+      maxTtl: duration.optional(),
+      negativeMaxTtl: duration.optional(),
+    })
+    .optional(),
+  rebinding: z.strictObject({ allow: patterns.optional() }).optional(),
+  contact: line.optional(),
+  upstreams: upstreams.optional(),
+  zones: z.record(z.string(), zoneSchema).optional(),
+  records: z.array(recordSchema).optional(),
+  policies: z.array(policySchema).min(1).optional(),
+  reputation: z
+    .union([
+      off,
+      z.strictObject({ rdap: toggle.optional(), rdapBaseUrl: text.optional(), whois: toggle.optional(), whoisServer: text.optional() }),
+    ])
+    .optional(),
+  retention: z.strictObject({ decisions: z.enum(['evidence', 'all']).optional(), days: count(1, 3650).optional() }).optional(),
+});
+
+/** Keys that are named in the documentation of later versions, by the path of their mapping: a clearer message than "unknown". */
+export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
+  '': [
+    'lists',
+    'secrets',
+    'events',
+    'kubernetes',
+    'firewall',
+    'shared',
+    'proxyProtocol',
+    'trustedIdentity',
+    'workers',
+    'transport',
+    'phases',
+  ],
+  cache: ['isolate', 'prefetch', 'serveStale'],
+  'policies[]': ['phases', 'cache', 'lists'],
+  'policies[].match': ['sessionType', 'kubernetes', 'namespace', 'labels', 'context'],
+  reputation: ['cache'],
+  retention: ['size', 'privacy'],
+};
+
+/** The same for values. */
+export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = { 'policies[].unlisted': ['tripwire'] };
+
+/** JSON Schema (draft 2020-12) of the config file. */
+export function jsonSchema(): object {
+  return z.toJSONSchema(configSchema, { io: 'input' });
+}
+
+interface SchemaNode {
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly additionalProperties?: SchemaNode | boolean;
+  readonly items?: SchemaNode;
+  readonly anyOf?: readonly SchemaNode[];
+}
+
+/** The keys that the mapping at a path may have, for telling the author of an unknown one; empty where any key may stand. */
+export function knownKeys(path: readonly (string | number)[]): readonly string[] {
+  let nodes: readonly SchemaNode[] = [jsonSchema() as SchemaNode];
+  for (const part of path) nodes = nodes.flatMap(alternatives).flatMap((node) => child(node, part));
+  return nodes.flatMap(alternatives).flatMap((node) => Object.keys(node.properties ?? {}));
+}
+
+function alternatives(node: SchemaNode): readonly SchemaNode[] {
+  return node.anyOf ?? [node];
+}
+
+function child(node: SchemaNode, part: string | number): SchemaNode[] {
+  if (typeof part === 'number') return node.items === undefined ? [] : [node.items];
+  const named = node.properties?.[part];
+  if (named !== undefined) return [named];
+  return typeof node.additionalProperties === 'object' ? [node.additionalProperties] : [];
+}
