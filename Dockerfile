@@ -46,4 +46,4 @@ EXPOSE 5300/udp 5300/tcp
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["/usr/local/bin/node", "/opt/kennel/bin/kennel.mjs", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/node", "/opt/kennel/bin/kennel.mjs"]
-CMD ["serve", "--listen", "0.0.0.0:5300"]
+CMD ["serve", "--listen", "0.0.0.0:5300", "--listen", "[::]:5300"]

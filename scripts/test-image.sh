@@ -94,7 +94,7 @@ check 'the root file system is read-only' in_image sh -c '! touch /opt/kennel/x 
 check 'no capability can be had' in_image sh -c 'grep -c "^Cap...:.0000000000000000$" /proc/self/status | grep -qx 5 && grep -q "^NoNewPrivs:.1$" /proc/self/status'
 check 'kennel is on PATH' in_image kennel --version
 
-kennel serve --listen 0.0.0.0:5300 >"$work/serve.log" 2>&1 &
+kennel serve --listen 0.0.0.0:5300 --listen "[::]:5300" >"$work/serve.log" 2>&1 &
 server=$!
 ask() { ip netns exec "$netns" dig +time=1 +tries=1 +short "$@" @127.0.0.1 -p 5300 localhost A | grep -qx 127.0.0.1; }
 for _ in $(seq 50); do ask 2>/dev/null && break || sleep 0.2; done
