@@ -16,6 +16,7 @@
  *   { ..., otherPort: true }       sent from another UDP port than asked
  *   { drop: true }                 silence
  *   { hangUp: true }               TCP: the connection is reset without an answer; UDP: silence
+ *   { ..., closeAfter: true }      TCP: the connection is closed in order after the answer, whatever else was asked on it
  */
 import { randomBytes } from 'node:crypto';
 import dgram from 'node:dgram';
@@ -52,6 +53,7 @@ export interface StubReply {
   readonly otherPort?: boolean;
   readonly drop?: boolean;
   readonly hangUp?: boolean;
+  readonly closeAfter?: boolean;
 }
 
 export type StubReplyFunction = (question: StubQuestion) => StubReply;
@@ -180,15 +182,18 @@ async function open(
         if (reply.drop) continue;
         later(reply.delayMs ?? 0, () => {
           for (const message of messagesOf(reply, question)) if (connection.writable) connection.write(frame(message));
+          if (reply.closeAfter) connection.end();
         });
       }
     });
   });
 
+  let closing: Promise<unknown> | null = null;
   const close = async (): Promise<void> => {
     for (const timer of timers) clearTimeout(timer);
     for (const connection of connections) connection.destroy();
-    await Promise.all([closeUdp(udp), closeUdp(otherUdp), closeTcp(tcp)]);
+    closing ??= Promise.all([closeUdp(udp), closeUdp(otherUdp), closeTcp(tcp)]);
+    await closing;
   };
 
   let port = wantedPort;

@@ -1,0 +1,174 @@
+/** What every `UpstreamGroup` promises, over each transport, against a real server on the loopback interface. */
+import { networkInterfaces } from 'node:os';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createUpstreamGroup, type ExchangeTimeouts, type ForwardingGroup } from '../../src/upstream/group.ts';
+import { openUpstream } from '../../src/upstream/open-upstream.ts';
+import { createRandom16 } from '../../src/upstream/random16.ts';
+import { parseUpstreamUrl } from '../../src/upstream/upstream-url.ts';
+import { RCODE, RRTYPE } from '../../src/wire/codes.ts';
+import { toPresentation } from '../../src/wire/name.ts';
+import { addressesOf } from '../../src/wire/rdata.ts';
+import { SkippingClock } from '../lab/clocks.ts';
+import { permitFor } from '../lab/permits.ts';
+import { a, type StubAuthority, type StubReplyFunction, soa, startStubAuthority } from '../lab/stub-authority.ts';
+
+const open: (StubAuthority | ForwardingGroup)[] = [];
+
+afterEach(async () => {
+  for (const part of open.splice(0)) await part.close();
+});
+
+const answering: StubReplyFunction = ({ qname }) => ({ answers: [a(qname, '192.0.2.80')] });
+
+/** Short enough for a suite, long enough for a loopback answer on a busy machine. */
+const TEST_TIMEOUTS: ExchangeTimeouts = { tryMs: 400, totalMs: 1200 };
+
+async function stubWith(reply: StubReplyFunction, address = '127.0.0.1'): Promise<StubAuthority> {
+  const stub = await startStubAuthority({ address, reply });
+  open.push(stub);
+  return stub;
+}
+
+/** A port that was free a moment ago: nobody listens there. */
+async function closedUrl(transport: 'udp' | 'tcp'): Promise<string> {
+  const stub = await startStubAuthority({ reply: answering });
+  await stub.close();
+  return stub.url(transport);
+}
+
+function groupFor(urls: string[], timeouts: ExchangeTimeouts = TEST_TIMEOUTS): { group: ForwardingGroup; clock: SkippingClock } {
+  const clock = new SkippingClock();
+  const upstreams = urls.map((text) => {
+    const parsed = parseUpstreamUrl(text);
+    if (parsed.kind === 'error') throw new Error(parsed.message);
+    return openUpstream(parsed.url, clock, createRandom16());
+  });
+  const group = createUpstreamGroup({ id: 'default', upstreams, clock, timeouts });
+  open.push(group);
+  return { group, clock };
+}
+
+async function elapsedMs(act: () => Promise<unknown>): Promise<number> {
+  const startedMs = performance.now();
+  await act();
+  return performance.now() - startedMs;
+}
+
+const hasIpv6Loopback = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'));
+
+describe.each(['udp', 'tcp'] as const)('over %s', (transport) => {
+  test('the answer comes back with its records and the upstream it came from', async () => {
+    const stub = await stubWith(answering);
+    const { group } = groupFor([stub.url(transport)]);
+    const result = await group.exchange(permitFor('www.example.com'));
+    expect(result).toMatchObject({ kind: 'response', upstream: stub.url(transport), response: { rcode: RCODE.NOERROR } });
+    const answers = result.kind === 'response' ? result.response.answers : [];
+    expect(answers.map((record) => [toPresentation(record.owner), addressesOf(record)])).toEqual([['www.example.com', ['192.0.2.80']]]);
+    expect(stub.received.map((question) => question.transport)).toEqual([transport]);
+  });
+
+  test('the query is a random ID, RD=1, the question and one OPT with DO=1, and not an octet more', async () => {
+    const stub = await stubWith(answering);
+    const { group } = groupFor([stub.url(transport)]);
+    await group.exchange(permitFor('WWW.Example.com', RRTYPE.AAAA));
+    const name = '03 777777 07 6578616d706c65 03 636f6d 00';
+    const expected = `0100 0001 0000 0000 0001 ${name} 001c 0001 00 0029 04d0 00 00 8000 0000`.replaceAll(' ', '');
+    expect(stub.received.map(({ packet }) => packet.subarray(2).toString('hex'))).toEqual([expected]);
+  });
+
+  test('NXDOMAIN comes back with its SOA', async () => {
+    const stub = await stubWith(() => ({ rcode: RCODE.NXDOMAIN, authorities: [soa('example.com', 60)] }));
+    const { group } = groupFor([stub.url(transport)]);
+    const result = await group.exchange(permitFor('missing.example.com'));
+    expect(result).toMatchObject({
+      kind: 'response',
+      response: { rcode: RCODE.NXDOMAIN, authority: [{ type: RRTYPE.SOA, ttlSeconds: 60 }] },
+    });
+  });
+
+  test('many questions at once each get their own answer, in whatever order answers come', async () => {
+    const stub = await stubWith(({ qname, index }) => ({
+      answers: [a(qname, `192.0.2.${Number(qname.split('.')[0])}`)],
+      delayMs: (index * 7) % 40,
+    }));
+    const { group } = groupFor([stub.url(transport)], { tryMs: 3000, totalMs: 4500 });
+    const results = await Promise.all(Array.from({ length: 150 }, (_, index) => group.exchange(permitFor(`${index}.example.com`))));
+    const addresses = results.map((result) => (result.kind === 'response' ? result.response.answers.flatMap(addressesOf) : result));
+    expect(addresses).toEqual(Array.from({ length: 150 }, (_, index) => [`192.0.2.${index}`]));
+    expect(stub.received).toHaveLength(150);
+  });
+
+  test.skipIf(!hasIpv6Loopback)('an IPv6 upstream is asked (skipped where the machine has no ::1)', async () => {
+    const stub = await stubWith(answering, '::1');
+    const { group } = groupFor([stub.url(transport)]);
+    expect(await group.exchange(permitFor('www.example.com'))).toMatchObject({ kind: 'response', upstream: stub.url(transport) });
+  });
+
+  test('a permit used twice throws, and so does one that nobody granted', async () => {
+    const stub = await stubWith(answering);
+    const { group } = groupFor([stub.url(transport)]);
+    const permit = permitFor('www.example.com');
+    await group.exchange(permit);
+    expect(() => group.exchange(permit)).toThrow('used twice');
+    expect(() => group.exchange({ ...permit })).toThrow('without a decision');
+    expect(stub.received).toHaveLength(1);
+  });
+
+  test('a silent upstream is a time-out within the patience, never a rejection', async () => {
+    const stub = await stubWith(() => ({ drop: true }));
+    const { group } = groupFor([stub.url(transport)], { tryMs: 100, totalMs: 250 });
+    expect(await group.exchange(permitFor('www.example.com'))).toMatchObject({ kind: 'failure', reason: 'timeout' });
+    expect(stub.received.length).toBeGreaterThanOrEqual(2);
+    expect(new Set(stub.received.map(({ qname }) => qname))).toEqual(new Set(['www.example.com']));
+  });
+
+  test('a closed port is unreachable, long before any time-out', async () => {
+    const { group } = groupFor([await closedUrl(transport)], { tryMs: 5000, totalMs: 15_000 });
+    const spentMs = await elapsedMs(async () => {
+      expect(await group.exchange(permitFor('www.example.com'))).toMatchObject({ kind: 'failure', reason: 'unreachable' });
+    });
+    expect(spentMs).toBeLessThan(2500);
+  });
+
+  test.each([
+    ['silence', () => ({ drop: true })],
+    ['SERVFAIL', () => ({ rcode: RCODE.SERVFAIL })],
+    [
+      'an answer cut short',
+      () => ({ answers: [a('www.example.com', '192.0.2.1')], rewrite: (octets: Buffer) => octets.subarray(0, octets.length - 3) }),
+    ],
+    ['a connection reset or nothing', () => ({ hangUp: true })],
+  ] satisfies [string, StubReplyFunction][])('after %s the next upstream is asked', async (_what, reply) => {
+    const bad = await stubWith(reply);
+    const good = await stubWith(answering);
+    const { group } = groupFor([bad.url(transport), good.url(transport)]);
+    expect(await group.exchange(permitFor('www.example.com'))).toMatchObject({ kind: 'response', upstream: good.url(transport) });
+  });
+
+  test('known dead, an exchange fails at once and sends nothing; after the pause a real question finds the upstream back', async () => {
+    const stub = await stubWith(() => ({ drop: true }));
+    const { group, clock } = groupFor([stub.url(transport)], { tryMs: 250, totalMs: 1000 });
+    // Three silent tries, then the trial that is due after silence.
+    for (let query = 0; group.available(); query++) await group.exchange(permitFor(`${query}.example.com`));
+    const sent = stub.received.length;
+    const spentMs = await elapsedMs(async () => {
+      expect(await group.exchange(permitFor('dead.example.com'))).toMatchObject({ kind: 'failure', reason: 'all-down' });
+    });
+    expect(spentMs).toBeLessThan(50);
+    expect(stub.received).toHaveLength(sent);
+    expect(group.status()).toMatchObject([{ state: 'down' }]);
+
+    stub.reply = answering;
+    clock.skip(1500);
+    expect(await group.exchange(permitFor('back.example.com'))).toMatchObject({ kind: 'response' });
+    expect(group.status()).toMatchObject([{ state: 'up', failures: 0 }]);
+  });
+
+  test('closing ends what is under way', async () => {
+    const stub = await stubWith(() => ({ drop: true }));
+    const { group } = groupFor([stub.url(transport)], { tryMs: 60_000, totalMs: 180_000 });
+    const exchange = group.exchange(permitFor('www.example.com'));
+    group.close();
+    expect(await exchange).toMatchObject({ kind: 'failure', reason: 'unreachable' });
+  });
+});
