@@ -38,7 +38,7 @@ export function applyOverrides(config: Config, overrides: Overrides): ParsedConf
     state: overrides.state ?? config.state,
     ...withMode(config, overrides.mode),
   };
-  checkLoops(changed, problems);
+  checkLoops(changed, problems, () => [upstreams.length > 0 ? '--upstream' : '--listen']);
   return problems.errors.length > 0 ? { ok: false, errors: problems.errors } : { ok: true, config: changed, warnings: problems.warnings };
 }
 

@@ -27,9 +27,10 @@ import { checkPolicies, defaultPolicy, readPatterns, readPolicy, readPrefixes } 
 import { type ConfigError, Problems } from './problems.ts';
 import { readRecords } from './record-section.ts';
 import type { ResolvConf } from './resolv-conf.ts';
+import { salvage } from './salvage.ts';
 import { configSchema, knownKeys, policySchema, recordSchema, zoneSchema } from './schema.ts';
 import { shapeProblems } from './shape-problems.ts';
-import { parseControlEndpoint, parseDuration, parseEndpoint, type Reading } from './values.ts';
+import { endpointText, parseControlEndpoint, parseDuration, parseEndpoint, type Reading } from './values.ts';
 import { type Path, readYaml } from './yaml-source.ts';
 
 /** What the machine adds to a config. */
@@ -79,10 +80,14 @@ export function defaultConfig(facts: SystemFacts): ParsedConfig {
   return problems.errors.length > 0 ? { ok: false, errors: problems.errors } : { ok: true, config, warnings: problems.warnings };
 }
 
+type WrittenConfig = z.output<typeof configSchema>;
+
 class ConfigReader {
   readonly #raw: Readonly<Record<string, unknown>>;
   readonly #facts: SystemFacts;
   readonly #problems: Problems;
+  /** Where each upstream was written. */
+  readonly #places = new Map<UpstreamUrl, Path>();
 
   constructor(raw: Readonly<Record<string, unknown>>, facts: SystemFacts, problems: Problems) {
     this.#raw = raw;
@@ -111,15 +116,15 @@ class ConfigReader {
       reputation: this.#reputation(),
       retention: this.#retention(),
     };
-    checkLoops(config, this.#problems);
+    checkLoops(config, this.#problems, (upstream) => this.#places.get(upstream) ?? ['upstreams']);
     this.#warnOpenListeners(config);
     return config;
   }
 
   /** A top-level value whose shape is right; undefined when it is absent or was reported. */
-  #section<Key extends keyof typeof configSchema.shape>(key: Key): z.output<(typeof configSchema.shape)[Key]> | undefined {
-    const parsed = configSchema.shape[key].safeParse(this.#raw[key]);
-    return parsed.success ? (parsed.data as z.output<(typeof configSchema.shape)[Key]>) : undefined;
+  #section<Key extends keyof WrittenConfig>(key: Key): WrittenConfig[Key] | undefined {
+    const schema: z.ZodType = configSchema.shape[key];
+    return salvage(schema, this.#raw[key]) as WrittenConfig[Key] | undefined;
   }
 
   /** The well-shaped elements of a top-level list with their index. */
@@ -127,8 +132,8 @@ class ConfigReader {
     const raw = this.#raw[key];
     if (!Array.isArray(raw)) return [];
     return raw.flatMap((element: unknown, index) => {
-      const parsed = schema.safeParse(element);
-      return parsed.success ? [{ index, value: parsed.data }] : [];
+      const value = salvage(schema, element);
+      return value === undefined ? [] : [{ index, value }];
     });
   }
 
@@ -236,6 +241,7 @@ class ConfigReader {
       else if (seen.has(read.url.text)) this.#problems.add([...path, index], `${read.url.text} is listed twice`);
       else {
         seen.add(read.url.text);
+        this.#places.set(read.url, [...path, index]);
         return [read.url];
       }
       return [];
@@ -246,10 +252,11 @@ class ConfigReader {
     const raw = this.#raw['zones'];
     if (!isMapping(raw)) return [];
     const zones = Object.entries(raw).flatMap(([key, value]) => {
-      const parsed = zoneSchema.safeParse(value);
-      return parsed.success
-        ? this.#zone(key, Array.isArray(parsed.data) ? { upstreams: parsed.data } : parsed.data, Array.isArray(parsed.data))
-        : [];
+      const zone = salvage(zoneSchema, value);
+      if (zone === undefined) return [];
+      return Array.isArray(zone)
+        ? this.#zone(key, { upstreams: zone }, ['zones', key])
+        : this.#zone(key, zone, ['zones', key, 'upstreams']);
     });
     for (const [i, { name }] of zones.entries()) {
       if (zones.findIndex((other) => other.name === name) !== i) this.#problems.add(['zones'], `the zone ${name} is written twice`);
@@ -257,10 +264,10 @@ class ConfigReader {
     return zones;
   }
 
-  #zone(key: string, written: { upstreams: string[]; trusted?: boolean | undefined }, isList: boolean): ZoneConfig[] {
+  #zone(key: string, written: { upstreams: string[]; trusted?: boolean | undefined }, upstreamsPath: Path): ZoneConfig[] {
     const path = ['zones', key];
     const [name] = this.#name(key, path);
-    const upstreams = this.#readUpstreams(written.upstreams, isList ? path : [...path, 'upstreams']);
+    const upstreams = this.#readUpstreams(written.upstreams, upstreamsPath);
     if (name === undefined) return [];
     const parsed = fromPresentation(name);
     // Trusting a public suffix would take the budget off every name that anybody can register below it.
@@ -275,8 +282,8 @@ class ConfigReader {
     if (!Object.hasOwn(this.#raw, 'policies')) return [defaultPolicy(mode)];
     const written = this.#list('policies', policySchema);
     const policies = written.map(({ index, value }) => readPolicy(value, ['policies', index], mode, this.#problems));
-    // With one policy unread, what holds between them is not known.
-    if (policies.length > 0 && policies.length === (this.#raw['policies'] as unknown[]).length) checkPolicies(policies, this.#problems);
+    // With a part of one unread, what holds between them is not known.
+    if (configSchema.shape.policies.safeParse(this.#raw['policies']).success) checkPolicies(policies, this.#problems);
     return policies;
   }
 
@@ -315,19 +322,17 @@ class ConfigReader {
 }
 
 /** Kennel asking itself, directly: the query would go round until its sockets run out. */
-export function checkLoops(config: Pick<Config, 'listen' | 'upstreams' | 'zones'>, problems: Problems): void {
-  const check = (upstreams: readonly UpstreamUrl[], path: Path): void => {
-    for (const [index, upstream] of upstreams.entries()) {
-      const listener = listenerAskedBy(upstream, config.listen.dns);
-      if (listener === null) continue;
-      problems.add(
-        [...path, index],
-        `${upstream.text} is Kennel's own listener (${listener.address}:${listener.port}): it would ask itself; name the resolver that should be asked`,
-      );
-    }
-  };
-  check(config.upstreams, ['upstreams']);
-  for (const zone of config.zones) check(zone.upstreams, ['zones', zone.name]);
+export function checkLoops(
+  config: Pick<Config, 'listen' | 'upstreams' | 'zones'>,
+  problems: Problems,
+  placeOf: (upstream: UpstreamUrl) => Path = () => ['upstreams'],
+): void {
+  for (const upstream of [...config.upstreams, ...config.zones.flatMap((zone) => zone.upstreams)]) {
+    const listener = listenerAskedBy(upstream, config.listen.dns);
+    if (listener === null) continue;
+    const message = `${upstream.text} is Kennel's own listener (${endpointText(listener)}): it would ask itself; name the resolver to ask instead`;
+    problems.add(placeOf(upstream), message);
+  }
 }
 
 function isOn(toggle: 'on' | 'off' | boolean): boolean {

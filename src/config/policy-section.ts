@@ -23,6 +23,8 @@ export const DEFAULT_QTYPES: readonly string[] = [
   'RRSIG', 'NSEC', 'NSEC3', 'NSEC3PARAM', 'TLSA', 'SSHFP', 'NAPTR', 'URI',
 ];
 
+const POLICY_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+
 const DEFAULT_QUARANTINE_SECONDS = 3600;
 const DAY_SECONDS = 86_400;
 
@@ -48,6 +50,9 @@ export function defaultPolicy(mode: Mode): PolicyConfig {
 export function readPolicy(written: WrittenPolicy, path: Path, mode: Mode, problems: Problems): PolicyConfig {
   const preset = written.preset ?? 'interactive';
   const byDefault = written.default ?? 'allow';
+  // Stands in answers, metrics and commands.
+  if (!POLICY_NAME.test(written.name))
+    problems.add([...path, 'name'], 'must be 1 to 63 letters, digits, dots, dashes or underscores, no dash or dot first');
   checkStrictness(written, path, mode, problems);
   return {
     name: written.name,

@@ -25,7 +25,7 @@ const patterns = z.array(text).meta({ description: 'a.b exactly, *.a.b one label
 const sectionSchema = z.strictObject({ section: line, owner: line, reason: line, names: patterns });
 
 export const policySchema = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be 1 to 63 letters, digits, dots, dashes or underscores'),
+  name: line.meta({ description: 'Letters, digits, dots, dashes and underscores, 63 at most' }),
   match: z.strictObject({ cidr: cidrs.min(1).optional(), listener: z.array(text).min(1).optional() }).optional(),
   preset: z.enum(Object.keys(PRESETS) as [PresetName, ...PresetName[]]).optional(),
   mode: mode.optional(),

@@ -2,7 +2,7 @@
  * YAML text into plain values with the position of each: the syntax of the config file, hostile input included.
  * Refuses what a config has no use for (tags, several documents, `__proto__`) and bounds the rest. Knows no key of the config.
  */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 
 export type Path = readonly (string | number)[];
 
@@ -30,6 +30,9 @@ const MAX_DEPTH = 32;
 /** Nodes after following aliases: a config names thousands of things at most, an alias bomb billions. */
 const MAX_NODES = 200_000;
 const MAX_ALIASES = 100;
+/** More would not be read. */
+const MAX_PROBLEMS = 100;
+const TOO_DEEP = `nested more than ${MAX_DEPTH} levels deep`;
 
 /** Reads one YAML 1.2 document (core schema). Never throws. */
 export function readYaml(text: string): { readonly source: YamlSource } | { readonly problems: readonly YamlProblem[] } {
@@ -41,22 +44,19 @@ export function readYaml(text: string): { readonly source: YamlSource } | { read
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  let document: Document.Parsed;
-  try {
-    // Keys are compared below: the library compares each with each, which a large map turns into minutes.
-    document = parseDocument(text, {
-      version: '1.2',
-      schema: 'core',
-      uniqueKeys: false,
-      prettyErrors: false,
-      lineCounter: lines,
-      logLevel: 'silent',
-    });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    return { problems: [{ line: 1, column: 1, path: [], message: 'the file is nested too deeply' }] };
-  }
-  const found = [...document.errors, ...document.warnings];
+  // Keys are compared below: the library compares each with each, which a large map turns into minutes.
+  const document = parseDocument(text, {
+    version: '1.2',
+    schema: 'core',
+    uniqueKeys: false,
+    prettyErrors: false,
+    lineCounter: lines,
+    logLevel: 'silent',
+  });
+  const found = [...document.errors, ...document.warnings].slice(0, MAX_PROBLEMS);
+  // The library reports its exhausted stack as an error like others, followed by one for each bracket it gave up on.
+  const exhausted = found.find((error) => /call stack/i.test(error.message));
+  if (exhausted !== undefined) return { problems: [{ ...at(exhausted.pos[0]), path: [], message: TOO_DEEP }] };
   if (found.length > 0) {
     return { problems: found.map((error) => ({ ...at(error.pos[0]), path: [], message: sentence(error.message) })) };
   }
@@ -101,12 +101,12 @@ class Reader {
   read(node: Node, path: Path, depth: number): unknown {
     this.#nodes += 1;
     if (this.#nodes > MAX_NODES) return this.#refuse(node, path, `the file has more than ${MAX_NODES} values (aliases followed)`);
-    if (depth > MAX_DEPTH) return this.#refuse(node, path, `nested more than ${MAX_DEPTH} levels deep`);
+    if (depth > MAX_DEPTH) return this.#refuse(node, path, TOO_DEEP);
     const offset = node.range?.[0] ?? 0;
     if (!this.#values.has(pathKey(path))) this.#values.set(pathKey(path), offset);
     if (isAlias(node)) return this.#follow(node, path, depth);
     if ('anchor' in node && typeof node.anchor === 'string') this.#anchors.set(node.anchor, node);
-    if (isScalar(node)) return this.#scalar(node, path);
+    if (isScalar(node)) return node.value;
     if (isSeq<Node>(node)) return this.#sequence(node.items, path, depth);
     if (isMap<Node, Node | null>(node)) return this.#mapping(node.items, path, depth);
     return this.#refuse(node, path, 'this kind of value has no meaning here');
@@ -118,11 +118,6 @@ class Reader {
     const target = this.#anchors.get(alias.source);
     if (target === undefined) return this.#refuse(alias, path, `the alias *${alias.source} names nothing above it`);
     return this.read(target, path, depth + 1);
-  }
-
-  #scalar(node: Scalar, path: Path): unknown {
-    if (typeof node.value === 'bigint') return this.#refuse(node, path, 'the number is too large');
-    return node.value;
   }
 
   #sequence(items: readonly Node[], path: Path, depth: number): unknown[] {
@@ -168,12 +163,11 @@ class Reader {
   }
 
   #stopped(): boolean {
-    return this.#nodes > MAX_NODES || this.problems.length >= 100;
+    return this.#nodes > MAX_NODES || this.problems.length >= MAX_PROBLEMS;
   }
 
   #refuse(node: Node, path: Path, message: string): undefined {
-    if (!this.#stopped()) this.problems.push({ ...this.#at(node.range?.[0] ?? 0), path, message });
-    else if (this.problems.length === 0) this.problems.push({ ...this.#at(node.range?.[0] ?? 0), path, message });
+    if (this.problems.length < MAX_PROBLEMS) this.problems.push({ ...this.#at(node.range?.[0] ?? 0), path, message });
     return undefined;
   }
 }
@@ -187,7 +181,7 @@ export function pathText(path: Path): string {
   let text = '';
   for (const part of path) {
     if (typeof part === 'number') text += `[${part}]`;
-    else if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(part)) text += text === '' ? part : `.${part}`;
+    else if (/^[A-Za-z_-][A-Za-z0-9_-]*$/.test(part)) text += text === '' ? part : `.${part}`;
     else text += `[${JSON.stringify(part)}]`;
   }
   return text;
