@@ -3,8 +3,16 @@ import { describe, expect, test } from 'vitest';
 import { filesMatching, sourceFiles } from './source-tree.ts';
 
 describe('a query leaves only with a permit', () => {
-  test('grantSend is called by the charge step alone', () => {
-    expect(filesMatching('{src,scoring}/**/*.ts', /(?<!function )\bgrantSend\b\(/)).toEqual(['src/pipeline/send.ts']);
+  test('only the charge step grants a send, and the look-up of the hosts in our own fixed tables', () => {
+    expect(filesMatching('{src,scoring}/**/*.ts', /(?<!function )\bgrantSend\b\(/)).toEqual([
+      'src/pipeline/own-look-up.ts',
+      'src/pipeline/send.ts',
+    ]);
+  });
+
+  test('no query path reaches the look-up of our own hosts', () => {
+    const callers = filesMatching('{src,scoring}/**/*.ts', /(?<!function )\blookUpOwnHost\b/);
+    expect(callers).toEqual(['src/kennel.ts']);
   });
 
   test('the query to an upstream is encoded only where the permit is redeemed', () => {
