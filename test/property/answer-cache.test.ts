@@ -1,0 +1,138 @@
+/** The answer cache against a model so simple that it is plainly right: one array, searched from end to end. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createAnswerCache } from '../../src/cache/answer-cache.ts';
+import { questionKey } from '../../src/cache/question-key.ts';
+import type { UpstreamResponse } from '../../src/pipeline/ports.ts';
+import { RCODE, RRTYPE } from '../../src/wire/codes.ts';
+import type { QName } from '../../src/wire/name.ts';
+import { addressRecord } from '../../src/wire/rdata.ts';
+import { name } from '../lab/permits.ts';
+
+const NAMES = Array.from({ length: 12 }, (_, index) => name(`host-${index}.example.com`));
+
+interface ModelEntry {
+  readonly index: number;
+  readonly expiresAtMs: number;
+  served: boolean;
+}
+
+/** SIEVE as its authors draw it: oldest first, one hand. */
+class ModelCache {
+  entries: ModelEntry[] = [];
+  #hand: ModelEntry | null = null;
+  readonly #maxEntries: number;
+
+  constructor(maxEntries: number) {
+    this.#maxEntries = maxEntries;
+  }
+
+  peek(index: number, nowMs: number): ModelEntry | null {
+    const entry = this.entries.find((candidate) => candidate.index === index) ?? null;
+    if (entry !== null && entry.expiresAtMs <= nowMs) this.#remove(entry);
+    return entry !== null && entry.expiresAtMs > nowMs ? entry : null;
+  }
+
+  store(index: number, ttlSeconds: number, nowMs: number): void {
+    const replaced = this.entries.find((candidate) => candidate.index === index);
+    if (replaced !== undefined) this.#remove(replaced);
+    if (ttlSeconds === 0) return;
+    if (this.entries.length === this.#maxEntries) this.#evict(nowMs);
+    this.entries.push({ index, expiresAtMs: nowMs + ttlSeconds * 1000, served: false });
+  }
+
+  #evict(nowMs: number): void {
+    let at = this.#hand === null ? 0 : this.entries.indexOf(this.#hand);
+    for (;;) {
+      const candidate = this.entries[at];
+      if (candidate === undefined) throw new Error('nothing to evict');
+      if (!candidate.served || candidate.expiresAtMs <= nowMs) {
+        this.#hand = this.entries[at + 1] ?? null;
+        this.#remove(candidate);
+        return;
+      }
+      candidate.served = false;
+      at = (at + 1) % this.entries.length;
+    }
+  }
+
+  #remove(entry: ModelEntry): void {
+    const at = this.entries.indexOf(entry);
+    if (this.#hand === entry) this.#hand = this.entries[at + 1] ?? null;
+    this.entries.splice(at, 1);
+  }
+}
+
+function answerFor(qname: QName, ttlSeconds: number): UpstreamResponse {
+  return { rcode: RCODE.NOERROR, answers: [addressRecord(qname, '192.0.2.1', ttlSeconds)], authority: [], authenticData: false };
+}
+
+const step = fc.oneof(
+  fc.record({ act: fc.constant('store' as const), index: fc.nat(11), ttlSeconds: fc.constantFrom(0, 1, 3, 300) }),
+  fc.record({ act: fc.constantFrom('peek' as const, 'serve' as const), index: fc.nat(11), ttlSeconds: fc.constant(0) }),
+  fc.record({ act: fc.constant('wait' as const), index: fc.nat(2), ttlSeconds: fc.constant(0) }),
+);
+
+test('holds exactly what the model holds, after any sequence of operations', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 6 }), fc.array(step, { maxLength: 80 }), (maxEntries, steps) => {
+      const cache = createAnswerCache({ maxEntries, maxOctets: 1_000_000 });
+      const model = new ModelCache(maxEntries);
+      let nowMs = 0;
+      for (const { act, index, ttlSeconds } of steps) {
+        const qname = NAMES[index] as QName;
+        if (act === 'wait') nowMs += index * 700;
+        else if (act === 'store') {
+          cache.store('default', qname, RRTYPE.A, answerFor(qname, ttlSeconds), 0, nowMs);
+          model.store(index, ttlSeconds, nowMs);
+        } else {
+          const entry = cache.peek('default', qname, RRTYPE.A, nowMs);
+          const expected = model.peek(index, nowMs);
+          expect(entry?.expiresAtMs ?? null).toBe(expected?.expiresAtMs ?? null);
+          if (act === 'serve' && entry !== null && expected !== null) {
+            cache.touch(entry);
+            expected.served = true;
+          }
+        }
+        expect(cache.size).toBe(model.entries.length);
+      }
+      for (const [index, qname] of NAMES.entries()) {
+        expect(cache.peek('default', qname, RRTYPE.A, nowMs) !== null).toBe(model.peek(index, nowMs) !== null);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('octets stay within the bound and return to zero with the last entry', () => {
+  const anySize = fc.record({ index: fc.nat(11), records: fc.nat(12), ttlSeconds: fc.constantFrom(0, 1, 300) });
+  fc.assert(
+    fc.property(fc.integer({ min: 1000, max: 60_000 }), fc.array(anySize, { maxLength: 60 }), (maxOctets, stores) => {
+      const cache = createAnswerCache({ maxEntries: 100, maxOctets });
+      for (const { index, records, ttlSeconds } of stores) {
+        const qname = NAMES[index] as QName;
+        const answers = Array.from({ length: records }, () => addressRecord(qname, '192.0.2.1', ttlSeconds));
+        cache.store('default', qname, RRTYPE.A, { rcode: RCODE.NOERROR, answers, authority: [], authenticData: false }, 0, 0);
+        expect(cache.octets).toBeLessThanOrEqual(maxOctets);
+      }
+      for (const qname of NAMES) cache.peek('default', qname, RRTYPE.A, 1_000_000);
+      expect([cache.size, cache.octets]).toEqual([0, 0]);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('two different questions never share a key', () => {
+  const group = fc.string({ maxLength: 6 }).filter((text) => !text.includes('\0'));
+  const qname = fc
+    .array(fc.integer({ min: 0, max: 255 }), { maxLength: 6 })
+    .map((octets) => `${String.fromCharCode(...octets)}\0` as QName);
+  const question = fc.tuple(group, qname, fc.nat(65_535));
+  fc.assert(
+    fc.property(question, question, (one, other) => {
+      const same = one.every((part, index) => part === other[index]);
+      expect(questionKey(...one) === questionKey(...other)).toBe(same);
+    }),
+    { numRuns: 500 },
+  );
+});
