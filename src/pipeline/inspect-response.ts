@@ -19,7 +19,7 @@ export function inspectResponse(k: Pipeline, context: QueryContext, routed: Rout
   if (finding === null) return null;
 
   const decision: DecisionRecord = {
-    id: k.newId('d'),
+    id: k.newId(),
     atMs: k.clock.wallMs(),
     session: session.key,
     policy: policy.name,

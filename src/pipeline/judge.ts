@@ -42,8 +42,14 @@ const HIGHEST_LABEL_OCTET = 126;
 /** Bits count in full for a name nobody vouches for. The bound on what leaves is the budget divided by the weight. */
 const WEIGHT = { trusted: 0, allowlisted: 0.1, popular: 0.1, unlisted: 1 } as const;
 
+/** What judging needs of the pipeline: nothing that sends, stores or records. */
+export type Judging = Pick<Pipeline, 'clock' | 'naming' | 'meters' | 'inFlight' | 'ages'> & {
+  readonly cache: Pick<Pipeline['cache'], 'peek'>;
+  readonly quarantines: Pick<Pipeline['quarantines'], 'stateOf'>;
+};
+
 /** Judges a name that is neither answered locally nor a feedback name. */
-export function judge(k: Pipeline, session: Session, policy: Policy, routed: RoutedName, qname: QName, qtype: number): Judgement {
+export function judge(k: Judging, session: Session, policy: Policy, routed: RoutedName, qname: QName, qtype: number): Judgement {
   const nowMs = k.clock.monotonicMs();
   const wallMs = k.clock.wallMs();
   const domain = registrableDomain(qname);
@@ -90,7 +96,7 @@ export function judge(k: Pipeline, session: Session, policy: Policy, routed: Rou
  * because a stub resolver tries the suffixed form after any refusal, and the suffix's servers would see the refused octets.
  * Null when no suffix applies or the bare name would not be refused.
  */
-export function judgeBehindSuffix(k: Pipeline, session: Session, policy: Policy, outer: RoutedName, qtype: number): Judgement | null {
+export function judgeBehindSuffix(k: Judging, session: Session, policy: Policy, outer: RoutedName, qtype: number): Judgement | null {
   if (outer.underSearchSuffix === null) return null;
   const bare = classifyName(policy, k.naming, outer.underSearchSuffix, qtype);
   if (bare.kind !== 'routed') return null;
@@ -98,7 +104,7 @@ export function judgeBehindSuffix(k: Pipeline, session: Session, policy: Policy,
   return judgement.verdict.kind === 'refuse' || judgement.verdict.kind === 'quarantine' ? judgement : null;
 }
 
-function peek(k: Pipeline, group: string, qname: QName, qtype: number, nowMs: number): LookUp {
+function peek(k: Judging, group: string, qname: QName, qtype: number, nowMs: number): LookUp {
   const entry = k.cache.peek(group, qname, qtype, nowMs);
   if (entry !== null) return { kind: 'fresh', entry };
   return k.inFlight.isInFlight(questionKey(group, qname, qtype)) ? { kind: 'in-flight' } : { kind: 'send' };

@@ -24,8 +24,8 @@ export interface QueryLimits {
 
 export interface Pipeline {
   readonly clock: Clock;
-  /** A fresh identifier for a decision or a quarantine, e.g. `d-7f3k9q2mzc`. */
-  readonly newId: (prefix: 'd' | 'q') => string;
+  /** A fresh identifier for a decision, e.g. `d-7f3k9q2mzc`. */
+  readonly newId: () => string;
   readonly clients: AddressSet;
   readonly verifiedClients: AddressSet;
   readonly sharedSessions: AddressSet;
@@ -36,6 +36,8 @@ export interface Pipeline {
   readonly aliasRules: AliasRules;
   /** Whom to ask for permission, shown to the blocked; null when the config names nobody. */
   readonly contact: string | null;
+  /** `retention.decisions: all`: plain allows are recorded too. */
+  readonly keepAllDecisions: boolean;
   readonly sessions: SessionTable;
   readonly meters: Meters;
   readonly quarantines: Quarantines;

@@ -24,12 +24,12 @@ export function note(k: Pipeline, context: QueryContext, judgement: Judgement, a
   const { session, policy } = context;
   const would = judgement.verdict;
   k.metrics.decided(acting.kind, would.reason, policy.name, policy.mode, judgement.assessment.score);
-  if (acting.kind === 'allow' && would.kind === 'allow') return null;
+  if (acting.kind === 'allow' && would.kind === 'allow' && !k.keepAllDecisions) return null;
 
   const nowMs = k.clock.wallMs();
   const decision: DecisionRecord = {
     ...describe(judgement),
-    id: k.newId('d'),
+    id: k.newId(),
     atMs: nowMs,
     session: session.key,
     policy: policy.name,

@@ -84,7 +84,7 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
   const { qname, qtype } = query.question;
 
   // 4. choosePolicy comes before the session here: a source that may be spoofed gets a policy but no session.
-  const policy = k.policies.choose(source.address);
+  const policy = k.policies.choose(source.address, source.listener);
   const sessionKey = sessionKeyOf(source.address, k.sessionPrefixes);
   if (source.protocol === 'udp' && !k.verifiedClients.contains(source.address)) {
     return answerUnverified(k, query, policy, sessionKey, startedMs);

@@ -133,8 +133,8 @@ export class SessionTable {
   }
 
   /** A release: score and the named meters start at 0, history stays. */
-  openEpoch(session: Session, parents: readonly string[]): void {
-    session.epoch += 1;
+  openEpoch(session: Session, epoch: number, parents: readonly string[]): void {
+    session.epoch = epoch;
     session.score = 0;
     session.wouldQuarantineAtMs = null;
     session.releaseHeld();

@@ -40,12 +40,14 @@ export async function ask(sourceAddress: string, server: { readonly address: str
   }
 }
 
-/** EDE is option 15 (RFC 8914 §2): INFO-CODE in two octets, then text. */
+/** Extended DNS Error (RFC 8914 §2): INFO-CODE in two octets, then text. */
+const EDE_OPTION = 15;
+
 function read(packet: Buffer): DemoAnswer {
   const response = dnsPacket.decode(packet);
   const rcode = (response as { readonly rcode?: string }).rcode ?? 'NOERROR';
   const opt = response.additionals?.find((record) => record.type === 'OPT');
-  const ede = opt?.type === 'OPT' ? opt.options.find((option) => option.code === 15) : undefined;
-  const octets = (ede as { readonly data?: unknown } | undefined)?.data;
+  const options: readonly { readonly code: number; readonly data?: unknown }[] = opt?.type === 'OPT' ? opt.options : [];
+  const octets = options.find((option) => option.code === EDE_OPTION)?.data;
   return { rcode, explanation: octets instanceof Uint8Array ? Buffer.from(octets).subarray(2).toString('utf8') : null };
 }

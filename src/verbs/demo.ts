@@ -7,11 +7,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Config } from '../config/config.ts';
 import { parseConfig } from '../config/parse-config.ts';
+import { configErrorText } from '../config/problems.ts';
 import { startKennel } from '../kennel.ts';
+import { createLog } from '../telemetry/log.ts';
+import { version } from '../version.ts';
 import { type DemoAuthority, startDemoAuthority } from './demo-authority.ts';
 import { ask, type DemoAnswer } from './demo-client.ts';
-import type { Verb } from './verb.ts';
+import { usageError, type VerbIo } from './verb.ts';
 
 const THIEF = '127.0.0.66';
 const NEIGHBOUR = '127.0.0.7';
@@ -44,32 +48,45 @@ interface DemoResult {
   readonly neighbour: { readonly asked: number; readonly answered: number };
 }
 
-export const demo: Verb = {
-  usage: 'kennel demo [--json]\n\nShows a theft over DNS being stopped, on this machine alone.',
-  async run(args, io) {
-    const { values } = parseArgs({ args: [...args], options: { json: { type: 'boolean', default: false } } });
-    const folder = await mkdtemp(join(tmpdir(), 'kennel-demo-'));
-    const authority = await startDemoAuthority();
-    try {
-      const result = await runDemo(folder, authority, values.json ? () => undefined : (line) => io.stdout.write(`${line}\n`));
-      if (typeof result === 'string') {
-        io.stderr.write(`${result}\n`);
-        return 3;
-      }
-      if (values.json) io.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-      const stopped = result.quarantine !== null && result.neighbour.answered === result.neighbour.asked;
-      return stopped ? 0 : 1;
-    } finally {
-      await authority.close();
-      await rm(folder, { recursive: true, force: true });
-    }
-  },
-};
+export const usage = `kennel demo [--json]
 
-async function runDemo(folder: string, authority: DemoAuthority, say: (line: string) => void): Promise<DemoResult | string> {
-  const parsed = parseConfig(configText(folder, authority.port), 'demo.yaml');
-  if (!parsed.ok) throw new Error(`the demo's own config is wrong: ${parsed.errors.map((error) => error.message).join('; ')}`);
-  const started = await startKennel(parsed.config, { control: false });
+Shows a theft over DNS being stopped, on this machine alone.`;
+
+/** 0 when the theft was stopped and the neighbour was not disturbed, 1 when not. */
+export async function run(args: readonly string[], io: VerbIo): Promise<number> {
+  const json = readOptions(args);
+  if (typeof json === 'string') return usageError(io, json, usage);
+  const folder = await mkdtemp(join(tmpdir(), 'kennel-demo-'));
+  const authority = await startDemoAuthority();
+  try {
+    const result = await play(folder, authority, json ? () => undefined : (line) => io.stdout.write(`${line}\n`));
+    if (typeof result === 'string') {
+      io.stderr.write(`${result}\n`);
+      return 3;
+    }
+    if (json) io.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+    return result.quarantine !== null && result.neighbour.answered === result.neighbour.asked ? 0 : 1;
+  } finally {
+    await authority.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function readOptions(args: readonly string[]): boolean | string {
+  try {
+    return parseArgs({ args: [...args], options: { json: { type: 'boolean', default: false } } }).values.json;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function play(folder: string, authority: DemoAuthority, say: (line: string) => void): Promise<DemoResult | string> {
+  const parsed = parseConfig(configText(folder, authority.port), 'demo.yaml', { resolvConf: null, stateFolder: folder });
+  if (!parsed.ok) throw new Error(`the demo's own config is wrong: ${parsed.errors.map(configErrorText).join('; ')}`);
+  // Any free port: the demo must run beside a Kennel that is in use.
+  const config: Config = { ...parsed.config, listen: { ...parsed.config.listen, dns: [{ address: '127.0.0.1', port: 0 }] } };
+  const { log } = createLog({ level: 'warn', names: true, readable: true });
+  const started = await startKennel(config, { version: version(), log });
   if (started.kind === 'failed') return started.messages.join('\n');
   const { kennel } = started;
   const server = kennel.dns[0];
@@ -90,9 +107,9 @@ async function runDemo(folder: string, authority: DemoAuthority, say: (line: str
     for (let at = 0, query = 1; at < secret.length; at += OCTETS_PER_QUERY * 2, query++) {
       const name = `${secret.slice(at, at + OCTETS_PER_QUERY * 2)}.${query}.${THIEF_DOMAIN}`;
       const answer = await ask(THIEF, server, name);
-      const step: Step = { query, name, score: kennel.scoreOf(THIEF), rcode: answer.rcode, octetsOut: octetsOut(authority, secret) };
+      const step: Step = { query, name, score: kennel.pipeline.sessions.peek(THIEF)?.score ?? 0, rcode: answer.rcode, octetsOut: octetsOut(authority, secret) };
       theft.push(step);
-      const record = kennel.quarantineOf(THIEF);
+      const record = kennel.quarantines.list().find((quarantined) => quarantined.session === THIEF) ?? null;
       const crossed = quarantine === null && record !== null;
       if (crossed) {
         quarantine = { id: record.id, atQuery: query, score: record.score, leakBits: record.leakBits };
@@ -138,7 +155,6 @@ function line(step: Step): string {
 function configText(folder: string, upstreamPort: number): string {
   return `
 mode: enforce
-listen: { dns: ["127.0.0.1:0"], control: "unix:${folder}/control.sock" }
 state: ${folder}
 upstreams: ["udp://127.0.0.1:${upstreamPort}"]
 contact: security@example.com

@@ -12,3 +12,9 @@ export interface Verb {
   readonly usage: string;
   run(args: readonly string[], io: VerbIo): Promise<number>;
 }
+
+/** Says what was wrong with the arguments; exit code 2. */
+export function usageError(io: VerbIo, problem: string, usage: string): number {
+  io.stderr.write(`${problem}\n\n${usage}\n`);
+  return 2;
+}

@@ -1,0 +1,121 @@
+/**
+ * What the control API may ask of a running Kennel: reads its parts, changes nothing but quarantines.
+ * The HTTP side is `control/`; this is only the other half of its port.
+ */
+import type { ControlPort, ExplainResult, ParentSummary, Readiness, SessionDetail, SessionSummary } from './control/control-port.ts';
+import { endpointText, type RunningKennel } from './kennel.ts';
+import { explain } from './pipeline/explain.ts';
+import { canonicalAddress } from './policy/address-set.ts';
+import { sessionKeyOf } from './session/identify.ts';
+import { ANY } from './session/meters.ts';
+import type { Session } from './session/session.ts';
+import { typeFromName } from './wire/codes.ts';
+import { fromPresentation } from './wire/name.ts';
+
+/** Parents shown of one session. */
+const SHOWN_PARENTS = 256;
+/** Who asks when nobody is named: whoever sits on this machine. */
+const LOOPBACK = '127.0.0.1';
+
+export function controlPortOf(kennel: RunningKennel, version: string, control: string): ControlPort {
+  const { config, pipeline: k, quarantines, storage } = kennel;
+
+  const summary = (session: Session): SessionSummary => {
+    const policy = k.policies.choose(addressOf(session.key));
+    const total = session.meters.total?.spentBits ?? storage.meters.loadMeter({ session: session.key, parent: ANY })?.leasedBits ?? 0;
+    const { key, score, epoch, queries, firstSeenMs, lastSeenMs } = session;
+    return { session: key, state: quarantines.stateOf(key), policy: policy.name, score, epoch, queries, leakBits: total, firstSeenMs, lastSeenMs };
+  };
+
+  const detail = (session: Session): SessionDetail => {
+    const policy = k.policies.choose(addressOf(session.key));
+    const quarantined = quarantines.list().filter((record) => record.session === session.key);
+    return { ...summary(session), parents: parentsOf(session, policy.budgets.parentBits), quarantines: quarantined.map((record) => record.id) };
+  };
+
+  /** The lasting meters and what is in memory about the same parents, in one list: most bits first. */
+  const parentsOf = (session: Session, budgetBits: number | null): ParentSummary[] => {
+    const parents = new Map<string, ParentSummary>();
+    for (const { parent, leasedBits } of storage.meters.listMeters(session.key, SHOWN_PARENTS)) {
+      if (parent !== ANY) parents.set(parent, { parent, queries: 0, uniqueNames: 0, leakBits: leasedBits, budgetBits });
+    }
+    for (const { parent, queries, fanOut } of session.profile.parents()) {
+      const leakBits = session.meters.byParent.get(parent)?.spentBits ?? parents.get(parent)?.leakBits ?? 0;
+      parents.set(parent, { parent, queries, uniqueNames: fanOut, leakBits, budgetBits });
+    }
+    return [...parents.values()].sort((a, b) => b.leakBits - a.leakBits).slice(0, SHOWN_PARENTS);
+  };
+
+  return {
+    status: () => ({
+      version,
+      mode: config.mode,
+      startedAtMs: kennel.startedAtMs,
+      listeners: kennel.dns.flatMap((endpoint) => [`udp ${endpointText(endpoint)}`, `tcp ${endpointText(endpoint)}`]),
+      control,
+      state: storage.folder.path,
+      configHash: kennel.configHash,
+      policies: k.policies.all.map((policy) => policy.name),
+      upstreams: kennel.upstreamStatus().map(({ url, state }) => ({ url, healthy: state === 'up' })),
+      sessions: kennel.sessionStates(),
+      cacheEntries: k.cache.size,
+      alarms: kennel.alarms(),
+    }),
+
+    sessions: (limit) => {
+      const known = new Map([...k.sessions].map((session) => [session.key, session]));
+      for (const { session } of storage.meters.listSessions(limit)) {
+        if (!known.has(session)) known.set(session, k.sessions.recall(session, k.clock.wallMs()));
+      }
+      return [...known.values()].sort((a, b) => b.lastSeenMs - a.lastSeenMs).slice(0, limit).map(summary);
+    },
+
+    session: (key) => {
+      const session = k.sessions.peek(key) ?? (storage.meters.loadSession(key) === null ? null : k.sessions.recall(key, k.clock.wallMs()));
+      return session === null ? null : detail(session);
+    },
+
+    quarantines: () => quarantines.list(),
+
+    quarantine: (id) => quarantines.show(id),
+
+    release: async (id, by) => {
+      const known = quarantines.show(id);
+      if (known === null) return { kind: 'not-found' };
+      const result = await quarantines.release(id, by);
+      if (result.kind === 'ok') return { kind: 'released', record: result.record };
+      return result.code === 'already-settled' ? { kind: 'not-open', state: known.record.state } : { kind: 'failed', detail: result.message };
+    },
+
+    explain: (name, type, session): ExplainResult => {
+      const qname = fromPresentation(name);
+      if (qname === null) return { kind: 'invalid', detail: 'not a domain name' };
+      const qtype = typeFromName(type);
+      if (qtype === null) return { kind: 'invalid', detail: 'not an RR type' };
+      const address = canonicalAddress(addressOf(session ?? LOOPBACK));
+      if (address === null) return { kind: 'invalid', detail: 'the session is neither an address nor a session key' };
+      return { kind: 'explained', explanation: explain(k, qname, qtype, address, sessionKeyOf(address, config.sessions.prefixLengths)) };
+    },
+
+    ready: (): Readiness => {
+      // A dead upstream is told but is no reason to restart Kennel or to take it out of service: it answers what it may.
+      const storageAlarms = [...storage.alarms(), ...quarantines.alarms()];
+      const dead = kennel.upstreamStatus().filter((upstream) => upstream.state === 'down');
+      const details = {
+        listeners: kennel.dns.map(endpointText).join(', '),
+        mode: config.mode,
+        storage: storageAlarms.length === 0 ? 'ok' : storageAlarms.join('; '),
+        upstreams: dead.length === 0 ? 'ok' : `down: ${dead.map((upstream) => upstream.url).join(', ')}`,
+      };
+      return { ready: storageAlarms.length === 0, details };
+    },
+
+    metrics: () => kennel.metrics.text(),
+  };
+}
+
+/** A session key is an address, or a prefix of addresses. */
+function addressOf(sessionKey: string): string {
+  const slash = sessionKey.indexOf('/');
+  return slash < 0 ? sessionKey : sessionKey.slice(0, slash);
+}

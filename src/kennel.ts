@@ -1,0 +1,312 @@
+/**
+ * Puts one running Kennel together from a config: state, upstreams, pipeline, listeners, control API, and takes it apart again.
+ * The order is the safety: nothing listens before state is open and quarantines are recalled, nothing closes before answers have gone.
+ * Reads no argument and no environment; that is `main.ts`.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { HashKey } from '../scoring/sketch/keyed-hash.ts';
+import { createAnswerCache } from './cache/answer-cache.ts';
+import { createInFlight } from './cache/in-flight.ts';
+import { type Config, configHash, type Endpoint } from './config/config.ts';
+import type { ListenError } from './listener/listen-error.ts';
+import { addressAndPort, type Listener } from './listener/listener.ts';
+import { DEFAULT_TCP_LIMITS, openTcpListener, type TcpLimits } from './listener/tcp.ts';
+import { openUdpListener } from './listener/udp.ts';
+import type { Pipeline, UpstreamTrouble } from './pipeline/pipeline.ts';
+import type { CachedAnswer, Clock, DomainAges, QuarantineRecord } from './pipeline/ports.ts';
+import { lookUpOwnHost } from './pipeline/own-look-up.ts';
+import { resolveQuery } from './pipeline/resolve-query.ts';
+import { addressSet } from './policy/address-set.ts';
+import { AliasRules } from './policy/aliases.ts';
+import { compileNaming, DEFAULT_GROUP, upstreamGroups } from './policy/classify-name.ts';
+import { compilePolicies } from './policy/policy.ts';
+import { loadPopularDomains } from './policy/popular-domains.ts';
+import { createQuarantines, type Quarantines } from './quarantine/quarantine.ts';
+import { type BackgroundDomainAges, createDomainAges } from './reputation/domain-ages.ts';
+import { createRdap } from './reputation/rdap.ts';
+import type { RegistrationSource } from './reputation/registration.ts';
+import { createWhois } from './reputation/whois.ts';
+import { Meters } from './session/meters.ts';
+import { SessionTable } from './session/session.ts';
+import type { WouldBlockGroup } from './storage/decisions-schema.ts';
+import { openStorage, type Storage } from './storage/storage.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { createUpstreamGroup, type ForwardingGroup, type UpstreamStatus } from './upstream/group.ts';
+import { openUpstream } from './upstream/open-upstream.ts';
+import { createRandom16 } from './upstream/random16.ts';
+
+export interface KennelOptions {
+  readonly version: string;
+  readonly log: Logger;
+}
+
+export interface RunningKennel {
+  readonly config: Config;
+  readonly configHash: string;
+  readonly pipeline: Pipeline;
+  readonly quarantines: Quarantines;
+  readonly storage: Storage;
+  readonly metrics: Metrics;
+  readonly startedAtMs: number;
+  /** Bound UDP and TCP addresses. */
+  readonly dns: readonly Endpoint[];
+  /** Set when this start switched from observe to enforce: what the last 24 h would have lost. */
+  readonly wouldHaveLost: readonly WouldBlockGroup[] | null;
+  upstreamStatus(): readonly UpstreamStatus[];
+  /** Sessions in memory by state. */
+  sessionStates(): Readonly<Record<string, number>>;
+  /** What an operator must know; empty when all is well. */
+  alarms(): readonly string[];
+  /** Takes no more queries, waits up to `drainMs` for the pending answers, writes everything down. */
+  close(drainMs: number): Promise<void>;
+}
+
+export type StartResult =
+  | { readonly kind: 'started'; readonly kennel: RunningKennel }
+  /** One line each: what failed, with what, what to do. */
+  | { readonly kind: 'failed'; readonly messages: readonly string[] };
+
+/** Bounds of the tables; each is bounded, and eviction forgives nothing (threat 23). */
+const MAX_SESSIONS = 20_000;
+const METER_LIMITS = { parentsPerSession: 256, fleetParents: 50_000 };
+const CACHE_MAX_OCTETS = 128 * 1024 * 1024;
+const SWEEP_MS = 1_000;
+const DAY_MS = 86_400_000;
+
+const CLOCK: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
+
+/** Starts everything or nothing. */
+export async function startKennel(config: Config, options: KennelOptions): Promise<StartResult> {
+  const opened = await openStorage(config.state, randomOctets, { decisions: { retention: { days: config.retention.days, rows: 1_000_000 } } });
+  if (opened.kind === 'error') return { kind: 'failed', messages: [opened.message] };
+  const { storage } = opened;
+
+  const wouldHaveLost = await enterMode(config, storage);
+  const metrics = new Metrics({ version: options.version, onInternalError: (cause) => options.log.error({ err: cause }, 'a query was refused because of a bug') });
+  const groups = openUpstreamGroups(config, metrics);
+  const ages = openDomainAges(config, storage, groups);
+  const pipeline = assemble(config, storage, groups, ages, metrics, options.log);
+  pipeline.quarantines.load();
+  finishReleases(pipeline);
+
+  const listeners = await openListeners(config, pipeline, metrics, options.log);
+  const failures = listeners.filter((listener) => listener.kind === 'listen-error');
+  const running = listeners.filter((listener) => listener.kind === 'listener');
+  const sweep = setInterval(() => pipeline.quarantines.sweep(), SWEEP_MS);
+
+  const close = async (drainMs: number): Promise<void> => {
+    await Promise.all(running.map((listener) => listener.close(drainMs)));
+    clearInterval(sweep);
+    ages.close();
+    for (const group of groups.values()) group.close();
+    pipeline.sessions.saveAll();
+    await storage.close();
+  };
+  if (failures.length > 0) {
+    await close(0);
+    return { kind: 'failed', messages: failures.map((failure) => failure.message) };
+  }
+
+  ages.start();
+  storage.folder.setLastMode(config.mode);
+  metrics.configLoaded(CLOCK.wallMs());
+  metrics.readFrom({
+    cacheEntries: () => pipeline.cache.size,
+    sessions: () => countStates(pipeline),
+    logDropped: () => storage.decisions.dropped,
+    pendingQueries: () => running.reduce((sum, listener) => sum + listener.pending(), 0),
+  });
+  const kennel: RunningKennel = {
+    config,
+    configHash: configHash(config),
+    pipeline,
+    quarantines: pipeline.quarantines,
+    storage,
+    metrics,
+    startedAtMs: CLOCK.wallMs(),
+    dns: running.filter((listener) => listener.protocol === 'udp').map(({ address, port }) => ({ address, port })),
+    wouldHaveLost,
+    sessionStates: () => countStates(pipeline),
+    upstreamStatus: () => [...groups.values()].flatMap((group) => group.status()),
+    alarms: () => [...storage.alarms(), ...pipeline.quarantines.alarms(), ...ages.alarms(), ...deadGroups(groups)],
+    close,
+  };
+  return { kind: 'started', kennel };
+}
+
+/** Switching from observe to enforce opens a new meter epoch and turns no would-quarantine into a real one (PRODUCT, promise 7). */
+async function enterMode(config: Config, storage: Storage): Promise<readonly WouldBlockGroup[] | null> {
+  if (storage.folder.lastMode() !== 'observe' || config.mode !== 'enforce') return null;
+  const lost = await storage.decisions.wouldBlockSince(CLOCK.wallMs() - DAY_MS, 20);
+  storage.meters.openMeterEpoch();
+  storage.folder.setMeterEpoch(storage.folder.meterEpoch() + 1);
+  return lost;
+}
+
+function openUpstreamGroups(config: Config, metrics: Metrics): ReadonlyMap<string, ForwardingGroup> {
+  const random16 = createRandom16();
+  const groups = new Map<string, ForwardingGroup>();
+  for (const [id, upstreams] of upstreamGroups(config)) {
+    const group = createUpstreamGroup({
+      id,
+      clock: CLOCK,
+      upstreams: upstreams.map((upstream) => openUpstream(upstream, CLOCK, random16)),
+      onAttempt: ({ upstream, outcome, latencyMs }) => {
+        if (outcome === 'answered') metrics.upstreamAnswered(upstream, latencyMs);
+        else metrics.upstreamFailed(upstream, outcome);
+      },
+    });
+    groups.set(id, group);
+  }
+  return groups;
+}
+
+function assemble(
+  config: Config,
+  storage: Storage,
+  groups: ReadonlyMap<string, ForwardingGroup>,
+  ages: DomainAges,
+  metrics: Metrics,
+  log: Logger,
+): Pipeline {
+  const key = storage.folder.key('names');
+  const sessions = new SessionTable(storage.meters, MAX_SESSIONS, hashKeyOf(key));
+  const meters = new Meters(storage.meters, METER_LIMITS);
+  const quarantines = createQuarantines({
+    ledger: storage.evidence,
+    clock: CLOCK,
+    randomOctets,
+    onChange: (record, change) => {
+      log.info({ quarantine: record.id, session: record.session, from: change.from, to: change.to, actor: change.actor }, 'quarantine changed');
+      if (change.to === 'released') release(sessions, meters, record, record.epoch + 1);
+    },
+  });
+  return {
+    clock: CLOCK,
+    newId,
+    clients: addressSet(config.clients.allow),
+    verifiedClients: addressSet(config.sessions.verified),
+    sharedSessions: addressSet(config.sessions.shared),
+    sessionPrefixes: config.sessions.prefixLengths,
+    limits: config.limits,
+    policies: compilePolicies(config),
+    naming: compileNaming(config, loadPopularDomains()),
+    aliasRules: new AliasRules(config),
+    contact: config.contact,
+    keepAllDecisions: config.retention.decisions === 'all',
+    sessions,
+    meters,
+    quarantines,
+    cache: createAnswerCache({
+      maxEntries: config.cache.maxEntries,
+      maxOctets: CACHE_MAX_OCTETS,
+      maxTtlSeconds: config.cache.maxTtlSeconds,
+      negativeMaxTtlSeconds: config.cache.negativeMaxTtlSeconds,
+    }),
+    inFlight: createInFlight<CachedAnswer | UpstreamTrouble>(config.limits.pendingQueries),
+    upstreams: groups,
+    ages,
+    decisions: storage.decisions,
+    metrics,
+  };
+}
+
+/** Domain ages are asked for in the background, through the default upstreams, never through our own listeners. */
+function openDomainAges({ reputation }: Config, storage: Storage, groups: ReadonlyMap<string, ForwardingGroup>): BackgroundDomainAges {
+  const group = groups.get(DEFAULT_GROUP);
+  if (group === undefined) throw new Error('there is no default upstream group');
+  const resolveAddress = (host: string): Promise<string | null> => lookUpOwnHost(group, host);
+  const { rdap, whois } = reputation;
+  return createDomainAges({
+    store: storage.domainAges,
+    clock: CLOCK,
+    rdap: rdap === null ? NO_REGISTRY : createRdap({ resolveAddress, wallMs: CLOCK.wallMs, ...(rdap.baseUrl === null ? {} : { baseUrl: rdap.baseUrl }) }),
+    whois: whois === null ? NO_REGISTRY : createWhois({ resolveAddress, wallMs: CLOCK.wallMs, ...(whois.server === null ? {} : { server: whoisServer(whois.server) }) }),
+  });
+}
+
+/** `HOST` or `HOST:PORT`; WHOIS is port 43 (RFC 3912). */
+function whoisServer(text: string): { readonly host: string; readonly port: number } {
+  const [host = text, port = '43'] = text.split(':');
+  return { host, port: Number(port) };
+}
+
+/** `reputation: off`, or one of the two ways. */
+const NO_REGISTRY: RegistrationSource = { lookUp: async () => ({ kind: 'unsupported' }) };
+
+/** A released session starts at 0: score, its meter over all parents, and the one below the parent in the evidence. */
+function release(sessions: SessionTable, meters: Meters, record: QuarantineRecord, epoch: number): void {
+  const session = sessions.open(record.session, CLOCK.wallMs());
+  sessions.openEpoch(session, epoch, [record.parent]);
+  meters.openEpoch(session.meters, [record.parent]);
+}
+
+/** A release is evidence first and a new epoch second; a crash between the two is made good here. */
+function finishReleases({ quarantines, sessions, meters }: Pipeline): void {
+  for (const record of quarantines.list({ state: 'released' })) {
+    const epoch = quarantines.epochOf(record.session);
+    if (sessions.open(record.session, CLOCK.wallMs()).epoch < epoch) release(sessions, meters, record, epoch);
+  }
+}
+
+async function openListeners(config: Config, pipeline: Pipeline, metrics: Metrics, log: Logger): Promise<readonly (Listener | ListenError)[]> {
+  const answer = (packet: Uint8Array, source: Parameters<typeof resolveQuery>[2]): ReturnType<typeof resolveQuery> => resolveQuery(pipeline, packet, source);
+  const onEvent = (event: { readonly kind: string; readonly protocol: 'udp' | 'tcp'; readonly listener: string; readonly detail: string }): void => {
+    metrics.listenerEvent(event.kind, event.protocol);
+    if (event.kind === 'answer-failed' || event.kind === 'socket-failed') log.error({ listener: event.listener, detail: event.detail }, event.kind);
+  };
+  const admit = (address: string): boolean => pipeline.clients.contains(address);
+  const opened: (Listener | ListenError)[] = [];
+  for (const { address, port } of config.listen.dns) {
+    const udp = await openUdpListener({ address, port, answer, onEvent });
+    opened.push(udp);
+    // Port 0 (tests, the demo): TCP takes the port that UDP was given.
+    const tcpPort = udp.kind === 'listener' ? udp.port : port;
+    opened.push(await openTcpListener({ address, port: tcpPort, answer, onEvent, admit, limits: tcpLimits(config) }));
+  }
+  return opened;
+}
+
+function tcpLimits({ limits }: Config): TcpLimits {
+  const { idleSeconds, ...counts } = limits.tcp;
+  return { ...DEFAULT_TCP_LIMITS, ...counts, idleMs: idleSeconds * 1000 };
+}
+
+/** `normal` is what is in memory and neither quarantined nor watched. */
+function countStates(pipeline: Pipeline): Record<string, number> {
+  const counts: Record<string, number> = { normal: 0, watch: 0, quarantined: 0 };
+  for (const session of pipeline.sessions) {
+    const state = pipeline.quarantines.stateOf(session.key);
+    counts[state] = (counts[state] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function deadGroups(groups: ReadonlyMap<string, ForwardingGroup>): string[] {
+  return [...groups.values()].filter((group) => group.status().every((upstream) => upstream.state === 'down')).map((group) => `no upstream of ${group.id} answers`);
+}
+
+/** `127.0.0.1:5300`, `[::1]:5300`. */
+export function endpointText(endpoint: Endpoint): string {
+  return addressAndPort(endpoint.address, endpoint.port);
+}
+
+/** The sketches' key, from the state folder's: nobody outside can choose names that collide. */
+function hashKeyOf(key: Uint8Array): HashKey {
+  const words = new DataView(key.buffer, key.byteOffset, key.byteLength);
+  return { low: words.getUint32(0), high: words.getUint32(4) };
+}
+
+function randomOctets(count: number): Uint8Array {
+  return randomBytes(count);
+}
+
+/** Letters and digits that are not mistaken for each other, 50 bits of them. */
+const ID_ALPHABET = 'abcdefghjkmnpqrstuvwxyz23456789';
+
+function newId(): string {
+  let id = 'd-';
+  for (const octet of randomBytes(10)) id += ID_ALPHABET[octet % ID_ALPHABET.length];
+  return id;
+}

@@ -1,0 +1,136 @@
+/**
+ * `kennel score`: what Kennel thinks of names, without asking them, a running server or a state folder. The names are judged by the
+ * pipeline's own code as if a fresh session asked them in this order, so a list of names shows a score climbing.
+ */
+import { parseArgs } from 'node:util';
+import { createInFlight } from '../cache/in-flight.ts';
+import type { Judging } from '../pipeline/judge.ts';
+import { judge } from '../pipeline/judge.ts';
+import type { MeterStore } from '../pipeline/ports.ts';
+import { describe } from '../pipeline/record.ts';
+import { canonicalAddress } from '../policy/address-set.ts';
+import { classifyName, compileNaming } from '../policy/classify-name.ts';
+import { compilePolicies, type Policy } from '../policy/policy.ts';
+import { loadPopularDomains } from '../policy/popular-domains.ts';
+import { Meters } from '../session/meters.ts';
+import { Session } from '../session/session.ts';
+import { typeFromName, typeName } from '../wire/codes.ts';
+import { fromPresentation, type QName, toPresentation } from '../wire/name.ts';
+import { loadConfig } from './load-config.ts';
+import { usageError, type VerbIo } from './verb.ts';
+
+export const usage = `kennel score NAME… [--type TYPE] [--session ADDRESS] [--config FILE] [--json]
+
+Assesses names without asking them: score, what it is made of, the bits that would leave, the verdict.
+Several names are judged as if one fresh session asked them in this order. Exit code 1 when one would be refused.
+
+  --type TYPE        RR type, default A
+  --session ADDRESS  the policy that applies to this address, default 127.0.0.1
+  --config FILE      policies and lists from this file; without it the defaults
+  --json             one JSON object a line`;
+
+interface Scored {
+  readonly qname: string;
+  readonly qtype: string;
+  readonly registrableDomain: string | null;
+  readonly score: number;
+  readonly signals: readonly { readonly name: string; readonly value: number; readonly contribution: number }[];
+  readonly leakBits: number;
+  readonly verdict: string;
+  readonly reason: string;
+  readonly policy: string;
+}
+
+/** Prints one assessment a name. */
+export async function run(args: readonly string[], io: VerbIo): Promise<number> {
+  const options = readOptions(args);
+  if (typeof options === 'string') return usageError(io, options, usage);
+  // Upstreams are never asked here; a machine without a resolv.conf can still score.
+  const loaded = loadConfig({ config: options.config, upstreams: options.config === null ? ['udp://192.0.2.1'] : [] }, io.env);
+  if (loaded.kind === 'failed') {
+    for (const message of loaded.messages) io.stderr.write(`${message}\n`);
+    return 2;
+  }
+  const policy = compilePolicies(loaded.config).choose(options.address);
+  const judging = judgingAlone(compileNaming(loaded.config, loadPopularDomains()));
+  const session = new Session(options.address, { low: 0, high: 0 }, { epoch: 0, score: 0, firstSeenMs: 0 }, 0);
+  const scored = options.names.map((name) => scoreOne(judging, session, policy, name, options.qtype));
+  io.stdout.write(options.json ? scored.map((one) => `${JSON.stringify(one)}\n`).join('') : scored.map(readable).join('\n'));
+  return scored.some((one) => one.verdict === 'refuse' || one.verdict === 'quarantine') ? 1 : 0;
+}
+
+function scoreOne(k: Judging, session: Session, policy: Policy, qname: QName, qtype: number): Scored {
+  const classified = classifyName(policy, k.naming, qname, qtype);
+  if (classified.kind !== 'routed') {
+    const said = { qname: toPresentation(qname), qtype: typeName(qtype), registrableDomain: null, score: 0, signals: [], leakBits: 0 };
+    return { ...said, verdict: 'allow', reason: 'local', policy: policy.name };
+  }
+  const judgement = judge(k, session, policy, classified, qname, qtype);
+  session.profile.record(judgement.asked, judgement.assessment.score);
+  const { kind } = judgement.verdict;
+  if (kind === 'allow' || kind === 'flag') k.meters.charge(session.key, session.epoch, session.meters, judgement.metered, 0);
+  const { parent, rule: _rule, ...said } = describe(judgement);
+  return { ...said, registrableDomain: parent, verdict: kind, policy: policy.name };
+}
+
+function readOptions(args: readonly string[]): { names: QName[]; qtype: number; address: string; config: string | null; json: boolean } | string {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        type: { type: 'string', default: 'A' },
+        session: { type: 'string', default: '127.0.0.1' },
+        config: { type: 'string' },
+        json: { type: 'boolean', default: false },
+      },
+    });
+    const qtype = typeFromName(values.type);
+    if (qtype === null) return `${JSON.stringify(values.type)} is not an RR type`;
+    const address = canonicalAddress(values.session);
+    if (address === null) return `${JSON.stringify(values.session)} is not an address`;
+    if (positionals.length === 0) return 'score needs at least one name';
+    const names: QName[] = [];
+    for (const text of positionals) {
+      const name = fromPresentation(text);
+      if (name === null) return `${JSON.stringify(text)} is not a domain name`;
+      names.push(name);
+    }
+    return { names, qtype, address, config: values.config ?? null, json: values.json };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** A pipeline that knows nothing yet: empty cache, no quarantine, ages unknown, meters that forget at exit. */
+function judgingAlone(naming: Judging['naming']): Judging {
+  const clock = { wallMs: () => 0, monotonicMs: () => 0 };
+  return {
+    clock,
+    naming,
+    meters: new Meters(FORGETFUL, { parentsPerSession: 10_000, fleetParents: 10_000 }),
+    inFlight: createInFlight(1),
+    ages: { ageDays: () => 'unknown', knownAgeDays: () => 'unknown' },
+    cache: { peek: () => null },
+    quarantines: { stateOf: () => 'normal' },
+  };
+}
+
+const FORGETFUL: MeterStore = {
+  loadSession: () => null,
+  loadMeter: () => null,
+  listMeters: () => [],
+  saveMeters: () => undefined,
+  saveCounters: () => undefined,
+  openSessionEpoch: () => undefined,
+  openMeterEpoch: () => undefined,
+  listSessions: () => [],
+};
+
+function readable(one: Scored): string {
+  const head = `${one.qname} ${one.qtype}: ${one.verdict} (${one.reason}), score ${one.score}, ${one.leakBits.toFixed(1)} bits below ${one.registrableDomain ?? '-'}`;
+  const rows = one.signals
+    .filter(({ contribution }) => contribution !== 0)
+    .map(({ name, value, contribution }) => `  ${contribution.toFixed(2).padStart(7)}  ${name} = ${Number(value.toFixed(2))}`);
+  return `${[head, ...rows].join('\n')}\n`;
+}

@@ -1,0 +1,148 @@
+/**
+ * `kennel serve`: the resolver in the foreground until SIGTERM or SIGINT. Owns what is printed at start and the order of the end;
+ * the parts are put together in `kennel.ts`.
+ */
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import type { Config } from '../config/config.ts';
+import { type ControlApi, openControlApi } from '../control/api.ts';
+import { loadOrCreateToken, tokenPath } from '../control/token.ts';
+import { endpointText, type RunningKennel, startKennel } from '../kennel.ts';
+import { controlPortOf } from '../kennel-control.ts';
+import { createLog, type Log } from '../telemetry/log.ts';
+import { version } from '../version.ts';
+import { loadConfig } from './load-config.ts';
+import { usageError, type VerbIo } from './verb.ts';
+
+/** Longer than an upstream exchange may take: what was asked before the signal is still answered. */
+const DRAIN_MS = 5_000;
+
+export const usage = `kennel serve [--config FILE] [--listen ADDR:PORT]… [--upstream URL]… [--mode observe|enforce] [--state DIR]
+
+Runs the resolver. Without a config file: 127.0.0.1:5300 (UDP and TCP), observe mode, the upstreams of the system's resolv.conf,
+the control API on 127.0.0.1:8053, state under the XDG state folder.
+
+  --config FILE     YAML; see the README
+  --listen A:P      listen here instead, may be repeated
+  --upstream URL    udp://IP[:PORT] or tcp://IP[:PORT], may be repeated
+  --mode MODE       observe: note what would be refused. enforce: refuse it
+  --state DIR       folder for quarantines, meters and decisions
+  --control A:P     address of the control API, or unix:/PATH
+  --log-names       let names appear in the log`;
+
+/** Runs until a signal; 2 for wrong arguments or config, 3 when something cannot be opened. */
+export async function run(args: readonly string[], io: VerbIo): Promise<number> {
+  const options = readOptions(args);
+  if (typeof options === 'string') return usageError(io, options, usage);
+  const loaded = loadConfig(options, io.env);
+  if (loaded.kind === 'failed') {
+    for (const message of loaded.messages) io.stderr.write(`${message}\n`);
+    return 2;
+  }
+  for (const warning of loaded.warnings) io.stderr.write(`warning: ${warning}\n`);
+
+  const log = createLog({ level: 'info', names: options.logNames, readable: process.stderr.isTTY === true });
+  const started = await startKennel(loaded.config, { version: version(), log: log.log });
+  if (started.kind === 'failed') {
+    for (const message of started.messages) io.stderr.write(`${message}\n`);
+    return 3;
+  }
+  return serve(started.kennel, log, io);
+}
+
+interface ServeOptions {
+  readonly config: string | null;
+  readonly listen: readonly string[];
+  readonly upstreams: readonly string[];
+  readonly mode: string | null;
+  readonly state: string | null;
+  readonly control: string | null;
+  readonly logNames: boolean;
+}
+
+function readOptions(args: readonly string[]): ServeOptions | string {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        config: { type: 'string', short: 'c' },
+        listen: { type: 'string', multiple: true, default: [] },
+        upstream: { type: 'string', multiple: true, default: [] },
+        mode: { type: 'string' },
+        state: { type: 'string' },
+        control: { type: 'string' },
+        'log-names': { type: 'boolean', default: false },
+      },
+    });
+    return {
+      config: values.config ?? null,
+      listen: values.listen,
+      upstreams: values.upstream,
+      mode: values.mode ?? null,
+      state: values.state ?? null,
+      control: values.control ?? null,
+      logNames: values['log-names'],
+    };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function serve(kennel: RunningKennel, log: Log, io: VerbIo): Promise<number> {
+  // Signals count from here on: one that comes while the control API opens must still close what is open.
+  const ended = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+  const control = await openControl(kennel, log);
+  if (typeof control === 'string') {
+    io.stderr.write(`${control}\n`);
+    await kennel.close(0);
+    return 3;
+  }
+  io.stdout.write(greeting(kennel, control));
+  const signal = await ended;
+  log.log.info({ signal }, 'closing: pending answers are sent, no more queries are taken');
+  await control.close();
+  await kennel.close(DRAIN_MS);
+  log.flush();
+  return 0;
+}
+
+async function openControl(kennel: RunningKennel, log: Log): Promise<ControlApi | string> {
+  const token = loadOrCreateToken(kennel.storage.folder.path, randomBytes);
+  if (token.kind === 'token-error') return token.message;
+  if (token.readableByOthers) log.log.warn({ path: token.path }, 'the control token can be read by other users of this machine');
+  const api = await openControlApi({
+    endpoint: kennel.config.listen.control,
+    token: token.token,
+    port: controlPortOf(kennel, version(), controlText(kennel.config)),
+    onError: (error) => log.log.error({ err: error }, 'the control API failed'),
+  });
+  return api.kind === 'listen-error' ? api.message : api;
+}
+
+function controlText({ listen }: Config): string {
+  return listen.control.kind === 'unix' ? `unix:${listen.control.path}` : endpointText(listen.control);
+}
+
+function greeting(kennel: RunningKennel, control: ControlApi): string {
+  const { config, storage } = kennel;
+  const rows: [string, string][] = [
+    ['DNS', `${kennel.dns.map(endpointText).join(', ')} (UDP and TCP)`],
+    ['mode', config.mode === 'observe' ? 'observe: notes what it would refuse, refuses only what you block yourself' : 'enforce'],
+    ['upstreams', config.upstreams.map((upstream) => upstream.text).join(', ')],
+    ['control', `${control.address} (token in ${tokenPath(storage.folder.path)})`],
+    ['state', storage.folder.path],
+    ['domain age', config.reputation.rdap === null && config.reputation.whois === null ? 'off' : 'asked by RDAP and WHOIS, for registrable domains only'],
+  ];
+  const lines = rows.map(([key, value]) => `  ${key.padEnd(12)}${value}`);
+  return [`Kennel ${version()}`, ...lines, ...lost(kennel)].join('\n').concat('\n');
+}
+
+/** PRODUCT promise 7: who switches to enforce is told first what the last day would have lost. */
+function lost({ wouldHaveLost }: RunningKennel): string[] {
+  if (wouldHaveLost === null) return [];
+  if (wouldHaveLost.length === 0) return ['', 'Enforcing from now on. In the last 24 hours it would have refused nothing.'];
+  const lines = wouldHaveLost.map((group) => `  ${String(group.queries).padStart(7)}  ${group.parent}  ${group.reason}  e.g. ${group.exampleName}`);
+  return ['', 'Enforcing from now on. In the last 24 hours it would have refused:', ...lines];
+}
