@@ -21,12 +21,10 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'kennel-package-'));
   for (const name of ['home', 'app']) mkdirSync(join(folder, name));
   env = { ...environmentOutsideNpm(), HOME: join(folder, 'home') };
-  execFileSync('npm', ['run', '-s', 'pack', '--', '--pack-destination', folder], { cwd: PROJECT_ROOT, env, stdio: 'pipe' });
+  npm(PROJECT_ROOT, 'run', '-s', 'pack', '--', '--pack-destination', folder);
   const tarball = join(folder, `kennel-${version}.tgz`);
   packedFiles = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n').sort();
-  const install = spawnSync('npm', ['install', '--no-audit', '--no-fund', tarball], { cwd: join(folder, 'app'), env, encoding: 'utf8' });
-  installLog = install.stdout + install.stderr;
-  if (install.status !== 0) throw new Error(`npm install failed:\n${installLog}`);
+  installLog = npm(join(folder, 'app'), 'install', '--no-audit', '--no-fund', tarball);
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -38,6 +36,13 @@ function environmentOutsideNpm(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !added.test(name));
   const path = (process.env['PATH'] ?? '').split(delimiter).filter((entry) => !/node_modules|node-gyp-bin/.test(entry));
   return { ...Object.fromEntries(kept), PATH: path.join(delimiter) };
+}
+
+/** What npm printed; throws with it when npm failed. */
+function npm(cwd: string, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync('npm', args, { cwd, env, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`npm ${args.join(' ')} failed:\n${stdout}${stderr}`);
+  return stdout + stderr;
 }
 
 function run(command: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
