@@ -8,8 +8,8 @@ import { addressesOf, targetName } from '../wire/rdata.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 import { addressOctets, addressSet, PRIVATE_PREFIXES } from './address-set.ts';
 import type { RoutedName } from './classify-name.ts';
-import type { NameTrie } from './name-trie.ts';
-import { compilePatterns, type ListEntry, type Policy } from './policy.ts';
+import { loadLoopbackAnswerZones } from './loopback-answers.ts';
+import { compilePatterns, type ListEntry, type PatternSet, type Policy } from './policy.ts';
 
 export type AliasFinding =
   | { readonly reason: 'blocked-alias'; readonly entry: ListEntry; readonly target: QName }
@@ -26,10 +26,12 @@ const EMBEDDINGS = [
 ];
 
 export class AliasRules {
-  readonly #mayBePrivate: NameTrie<true>;
+  readonly #mayBePrivate: PatternSet;
+  readonly #loopbackAnswers: PatternSet;
 
-  constructor(config: Pick<Config, 'rebinding'>) {
+  constructor(config: Pick<Config, 'rebinding'>, loopbackAnswers: PatternSet = loadLoopbackAnswerZones()) {
     this.#mayBePrivate = compilePatterns(config.rebinding.allow);
+    this.#loopbackAnswers = loopbackAnswers;
   }
 
   /** The first reason to withhold this answer, or null. */
@@ -39,8 +41,9 @@ export class AliasRules {
 
   #rebinding(routed: RoutedName, qname: QName, records: readonly ResourceRecord[]): AliasFinding | null {
     if (routed.ofThisSite || this.#mayBePrivate.match(qname) !== null) return null;
+    const codesAllowed = this.#loopbackAnswers.match(qname) !== null;
     for (const record of records) {
-      const address = addressesOf(record).find(leadsInside);
+      const address = addressesOf(record).find((one) => leadsInside(one) && !(codesAllowed && isListCode(one)));
       if (address !== undefined) return { reason: 'rebinding', address };
     }
     return null;
@@ -55,6 +58,11 @@ function blockedAlias(policy: Policy, records: readonly ResourceRecord[]): Alias
     if (entry !== null) return { reason: 'blocked-alias', entry, target };
   }
   return null;
+}
+
+/** RFC 5782 §2.1: a listing is 127.0.0.0/8; 127.0.0.1 would be an error of the list, and is where services listen. */
+function isListCode(address: string): boolean {
+  return address.startsWith('127.') && address !== '127.0.0.1';
 }
 
 /** Whether a connection to this address would end on this machine or site: private, loopback, link-local, unspecified, also embedded. */

@@ -104,8 +104,10 @@ function compileList(patterns: readonly ListedPattern[]): NameTrie<ListEntry> {
   return trie;
 }
 
-/** A trie that only tells whether a name is covered. */
-export function compilePatterns(patterns: readonly string[]): NameTrie<true> {
+/** Only tells whether a name is covered. */
+export type PatternSet = NameTrie<true>;
+
+export function compilePatterns(patterns: readonly string[]): PatternSet {
   const trie = new NameTrie<true>();
   for (const text of patterns) trie.add(compilePattern(text), true);
   return trie;
