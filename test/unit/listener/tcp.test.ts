@@ -203,8 +203,8 @@ describe('TCP listener', () => {
     client.socket.pause();
     client.socket.write(Buffer.concat(numbers(2_000).map(frame)));
     await expect.poll(() => events.map((event) => event.kind), { timeout: 5_000 }).toContain('connection-expired');
-    // What the kernel's buffers take, not all 120 MB.
-    expect(asked).toBeLessThan(500);
+    // What the kernel's buffers take (a few MB), not all 120 MB.
+    expect(asked).toBeLessThan(1_000);
   });
 
   test('one client gets no more than its share of connections', async () => {
