@@ -1,0 +1,206 @@
+/**
+ * A whole pipeline without sockets, files or real time: the product's own parts around a fake clock, a scripted upstream and stores in
+ * memory. What the upstream was sent is kept, in order.
+ */
+import dnsPacket from 'dns-packet';
+import { createAnswerCache } from '../../src/cache/answer-cache.ts';
+import { createInFlight } from '../../src/cache/in-flight.ts';
+import type { Config } from '../../src/config/config.ts';
+import { parseConfig } from '../../src/config/parse-config.ts';
+import { configErrorText } from '../../src/config/problems.ts';
+import { redeem, type SendPermit } from '../../src/pipeline/permit.ts';
+import type { Pipeline, UpstreamTrouble } from '../../src/pipeline/pipeline.ts';
+import type {
+  CachedAnswer,
+  DecisionRecord,
+  ExchangeResult,
+  QuarantineChange,
+  QuarantineRecord,
+  UpstreamResponse,
+} from '../../src/pipeline/ports.ts';
+import { resolveQuery } from '../../src/pipeline/resolve-query.ts';
+import { addressSet } from '../../src/policy/address-set.ts';
+import { AliasRules } from '../../src/policy/aliases.ts';
+import { compileNaming, upstreamGroups } from '../../src/policy/classify-name.ts';
+import { compilePolicies } from '../../src/policy/policy.ts';
+import { popularDomains } from '../../src/policy/popular-domains.ts';
+import { createQuarantines } from '../../src/quarantine/quarantine.ts';
+import { Meters } from '../../src/session/meters.ts';
+import { SessionTable } from '../../src/session/session.ts';
+import { typeName } from '../../src/wire/codes.ts';
+import { toPresentation } from '../../src/wire/name.ts';
+import { MemoryMeterStore } from '../unit/session/memory-meter-store.ts';
+
+export interface SentQuestion {
+  readonly group: string;
+  readonly name: string;
+  readonly type: string;
+}
+
+/** What the scripted upstream says; null: it does not answer. */
+export type UpstreamScript = (question: SentQuestion) => UpstreamResponse | null;
+
+export interface Reply {
+  readonly rcode: string;
+  readonly flags: { readonly tc: boolean; readonly ad: boolean; readonly aa: boolean };
+  readonly answers: readonly dnsPacket.Answer[];
+  readonly authorities: readonly dnsPacket.Answer[];
+  readonly ede: readonly { readonly code: number; readonly text: string }[];
+}
+
+export interface AskOptions {
+  readonly client?: string;
+  readonly protocol?: 'udp' | 'tcp';
+  readonly type?: string;
+  /** Without OPT, as plain glibc asks. */
+  readonly plain?: boolean;
+}
+
+/** Tuesday; any fixed moment will do. */
+const START_MS = Date.UTC(2026, 0, 6, 12);
+
+export class BottledKennel {
+  readonly pipeline: Pipeline;
+  readonly sent: SentQuestion[] = [];
+  readonly decisions: DecisionRecord[] = [];
+  readonly errors: unknown[] = [];
+  readonly meterStore: MemoryMeterStore;
+  readonly evidence: Map<string, { record: QuarantineRecord; history: QuarantineChange[] }>;
+  script: UpstreamScript = () => null;
+  /** Domain ages the look-up would have found, by ICANN registrable domain. */
+  readonly ages = new Map<string, number>();
+  readonly agesAsked: string[] = [];
+  #nowMs = 0;
+  #id = 0;
+
+  /** `after`: a bottle whose stores this one starts with, as a restart does; its time goes on. */
+  constructor(configText: string, after?: BottledKennel) {
+    this.meterStore = after?.meterStore ?? new MemoryMeterStore();
+    this.evidence = after?.evidence ?? new Map();
+    this.#nowMs = after === undefined ? 0 : after.#nowMs;
+    this.pipeline = this.#assemble(configOf(configText));
+    this.pipeline.quarantines.load();
+  }
+
+  pass(ms: number): void {
+    this.#nowMs += ms;
+    this.pipeline.quarantines.sweep();
+  }
+
+  /** Asks and waits for the answer; null when there is none. */
+  async ask(name: string, options: AskOptions = {}): Promise<Reply | null> {
+    const answer = await this.send(queryPacket(name, options), options);
+    return answer === null ? null : readReply(answer);
+  }
+
+  async send(packet: Uint8Array, options: AskOptions = {}): Promise<Uint8Array | null> {
+    const source = { address: options.client ?? '10.0.0.5', port: 40_000, protocol: options.protocol ?? 'udp', listener: '127.0.0.1:53' } as const;
+    return resolveQuery(this.pipeline, packet, source);
+  }
+
+  #assemble(config: Config): Pipeline {
+    const clock = { wallMs: () => START_MS + this.#nowMs, monotonicMs: () => this.#nowMs };
+    const sessions = new SessionTable(this.meterStore, 1_000, { low: 1, high: 2 });
+    const meters = new Meters(this.meterStore, { parentsPerSession: 256, fleetParents: 1_000 });
+    const quarantines = createQuarantines({
+      clock,
+      randomOctets: (count) => Uint8Array.from({ length: count }, () => this.#id++ & 0xff),
+      ledger: {
+        load: () => [...this.evidence.values()].map(({ record }) => record),
+        history: (id) => this.evidence.get(id)?.history ?? [],
+        commit: async (record, change) => {
+          this.evidence.set(record.id, { record, history: [...(this.evidence.get(record.id)?.history ?? []), change] });
+        },
+      },
+      onChange: (record, change) => {
+        if (change.to !== 'released') return;
+        sessions.openEpoch(sessions.open(record.session, clock.wallMs()), record.epoch + 1, [record.parent]);
+        meters.openEpoch(sessions.open(record.session, clock.wallMs()).meters, [record.parent]);
+      },
+    });
+    const groups = [...upstreamGroups(config).keys()];
+    return {
+      clock,
+      newId: () => `d-${this.#id++}`,
+      clients: addressSet(config.clients.allow),
+      verifiedClients: addressSet(config.sessions.verified),
+      sharedSessions: addressSet(config.sessions.shared),
+      sessionPrefixes: config.sessions.prefixLengths,
+      limits: config.limits,
+      policies: compilePolicies(config),
+      naming: compileNaming(config, popularDomains('github.com\nwikipedia.org\n')),
+      aliasRules: new AliasRules(config),
+      contact: config.contact,
+      keepAllDecisions: config.retention.decisions === 'all',
+      sessions,
+      meters,
+      quarantines,
+      cache: createAnswerCache({ maxEntries: 10_000, maxOctets: 16 * 1024 * 1024 }),
+      inFlight: createInFlight<CachedAnswer | UpstreamTrouble>(1_000),
+      upstreams: new Map(groups.map((id) => [id, { id, available: () => true, exchange: (permit: SendPermit) => this.#exchange(id, permit) }])),
+      ages: {
+        ageDays: (domain) => {
+          this.agesAsked.push(domain);
+          return this.ages.get(domain) ?? 'unknown';
+        },
+        knownAgeDays: (domain) => this.ages.get(domain) ?? 'unknown',
+      },
+      decisions: { record: (decision) => void this.decisions.push(decision) },
+      metrics: {
+        queryReceived: () => undefined,
+        responseSent: () => undefined,
+        decided: () => undefined,
+        leaked: () => undefined,
+        cacheHit: () => undefined,
+        cacheMiss: () => undefined,
+        malformed: () => undefined,
+        clientRefused: () => undefined,
+        rateLimited: () => undefined,
+        internalError: (cause) => void this.errors.push(cause),
+      },
+    };
+  }
+
+  async #exchange(group: string, permit: SendPermit): Promise<ExchangeResult> {
+    redeem(permit);
+    const question = { group, name: toPresentation(permit.qname), type: typeName(permit.qtype) };
+    this.sent.push(question);
+    const response = this.script(question);
+    if (response === null) return { kind: 'failure', reason: 'timeout', detail: 'the script says nothing' };
+    return { kind: 'response', response, upstream: 'script', latencyMs: 5 };
+  }
+}
+
+function configOf(text: string): Config {
+  const parsed = parseConfig(text, 'scenario.yaml', { resolvConf: null, stateFolder: '/nowhere' });
+  if (!parsed.ok) throw new Error(parsed.errors.map(configErrorText).join('\n'));
+  return parsed.config;
+}
+
+function queryPacket(name: string, options: AskOptions): Uint8Array {
+  const opt = { type: 'OPT' as const, name: '.' as const, udpPayloadSize: 1232, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] };
+  return dnsPacket.encode({
+    type: 'query',
+    id: 4711,
+    flags: dnsPacket.RECURSION_DESIRED,
+    questions: [{ type: (options.type ?? 'A') as dnsPacket.RecordType, name }],
+    additionals: options.plain === true ? [] : [opt],
+  });
+}
+
+function readReply(octets: Uint8Array): Reply {
+  const packet = dnsPacket.decode(Buffer.from(octets)) as dnsPacket.DecodedPacket & { rcode: string };
+  const opt = packet.additionals?.find((record) => record.type === 'OPT');
+  const options: readonly { readonly code: number; readonly data?: unknown }[] = opt?.type === 'OPT' ? opt.options : [];
+  const ede = options.flatMap(({ code, data }) => {
+    if (code !== 15 || !(data instanceof Uint8Array)) return [];
+    return [{ code: Buffer.from(data).readUInt16BE(0), text: Buffer.from(data).subarray(2).toString('utf8') }];
+  });
+  return {
+    rcode: packet.rcode,
+    flags: { tc: packet.flag_tc, ad: packet.flag_ad, aa: packet.flag_aa },
+    answers: packet.answers ?? [],
+    authorities: packet.authorities ?? [],
+    ede,
+  };
+}
