@@ -7,7 +7,7 @@ import type { Assessment, Observation, Signal, Standing } from './observation.ts
 import { pointsAt, roundToStep } from './signals/curve.ts';
 import { domainAgeShown, domainYouthDays } from './signals/domain-age.ts';
 import { fanOutDoublings } from './signals/fan-out.ts';
-import { parentVolumeBits, sessionVolumeBits, unlistedParentCount } from './signals/information-volume.ts';
+import { parentVolumeBits, sessionVolumeBits, triedVolumeDoublings, unlistedParentCount } from './signals/information-volume.ts';
 import { labelEntropyBits } from './signals/label-entropy.ts';
 import { labelSurpriseBits } from './signals/label-surprise.ts';
 import { labelCount, longestLabelOctets, nameLengthOctets } from './signals/name-length.ts';
@@ -33,6 +33,7 @@ export const SIGNAL_RULES: readonly SignalRule[] = [
   { name: 'fan-out', measure: fanOutDoublings, shown: ({ fanOut }) => fanOut },
   { name: 'domain-youth', measure: domainYouthDays, shown: domainAgeShown },
   { name: 'parent-bits', measure: parentVolumeBits },
+  { name: 'tried-volume', measure: triedVolumeDoublings },
   { name: 'session-bits', measure: sessionVolumeBits },
   { name: 'unlisted-parents', measure: unlistedParentCount },
 ];

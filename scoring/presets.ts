@@ -12,7 +12,7 @@ export interface Preset {
 }
 
 /** Chosen on the development captures; the table in `scoring/README.md` shows what they give. */
-const THRESHOLDS: Thresholds = { flag: 40, refuse: 65, quarantine: 80 };
+const THRESHOLDS: Thresholds = { flag: 40, refuse: 60, quarantine: 75 };
 
 /** 96 bytes below one parent and 256 bytes over all of them, for good: a workload that runs unattended has few names to learn. */
 const UNATTENDED: Budgets = {

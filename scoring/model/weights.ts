@@ -1,55 +1,23 @@
 /**
- * Points per signal: the base and one never-falling curve each. Standing weighs are in `../assess.ts`.
+ * Points per signal: the base and one never-falling curve each. Written by `scripts/fit-weights.ts`; do not edit.
+ * 50 points are even odds at a prior of 1:9, and every 8 points multiply the odds by e. `domain-youth` is set by hand there.
  */
 import type { Curve } from '../signals/curve.ts';
 
 export const BASE_POINTS = 0;
 
+// biome-ignore format: one signal a line.
 export const CURVES = {
-  'label-entropy': [
-    [2.5, 0],
-    [4.5, 16],
-  ],
-  'label-surprise': [
-    [3.8, 0],
-    [5.5, 20],
-  ],
-  'name-length': [
-    [30, 0],
-    [80, 14],
-  ],
-  'longest-label': [
-    [16, 0],
-    [40, 10],
-  ],
-  'label-count': [
-    [4, 0],
-    [10, 4],
-  ],
-  'query-type': [
-    [0, 0],
-    [0.8, 18],
-  ],
-  'fan-out': [
-    [2, 0],
-    [6, 24],
-    [9, 36],
-  ],
-  'domain-youth': [
-    [0, 0],
-    [335, 6],
-    [365, 14],
-  ],
-  'parent-bits': [
-    [100, 0],
-    [768, 26],
-  ],
-  'session-bits': [
-    [1024, 0],
-    [4096, 6],
-  ],
-  'unlisted-parents': [
-    [20, 0],
-    [100, 6],
-  ],
+  'label-entropy': [[2, 0], [3, 3.5], [3.5, 5.25], [4, 6], [4.5, 7.5]],
+  'label-surprise': [[3.5, 0], [4, 5.25], [4.5, 10.5], [5, 15.5], [5.5, 18.75], [6, 20]],
+  'name-length': [[30, 0], [45, 1.75], [60, 1.75], [90, 3], [150, 4]],
+  'longest-label': [[12, 0], [18, 2.5], [26, 3.5], [36, 4.75], [50, 6]],
+  'label-count': [[3, 0], [5, 0], [8, 0], [12, 0]],
+  'query-type': [[0, 0], [0.2, 3.25], [0.5, 6.25], [0.9, 9.25]],
+  'fan-out': [[1, 0], [2, 2], [3, 3], [4, 3.75], [5, 4.75], [6, 6.75], [7, 9], [8, 11.5]],
+  'domain-youth': [[0, 0], [335, 5], [358, 12]],
+  'parent-bits': [[50, 0], [100, 6], [200, 11], [400, 15.5], [768, 21]],
+  'tried-volume': [[6, 0], [7, 3], [8, 6], [9, 8], [10, 10], [11, 12], [12, 14.25], [13, 17.25], [14, 20.25]],
+  'session-bits': [[512, 0], [1024, 0], [2048, 0], [4096, 0]],
+  'unlisted-parents': [[8, 0], [16, 0], [32, 0], [64, 0], [128, 0]],
 } as const satisfies Record<string, Curve>;

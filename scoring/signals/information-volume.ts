@@ -1,8 +1,10 @@
 /**
  * Bits that have left in names and types: below this parent with this query, and below all unlisted parents of the session;
- * and over how many of those parents they are spread. Source: Paxson et al. 2013 (information bound per client and domain);
- * the bits are the leak meter's. Blind to whatever stays below a few hundred bits, and to timing.
+ * over how many of those parents they are spread; and how much was tried, refused or not.
+ * Source: Paxson et al. 2013 (information bound per client and domain); the bits are the leak meter's.
+ * Blind to whatever stays below a few hundred bits, and to timing.
  */
+import { benignBits } from '../meter/name-coder.ts';
 import type { Observation } from '../observation.ts';
 
 export function parentVolumeBits({ parentBits, leakBits }: Observation): number {
@@ -15,4 +17,12 @@ export function sessionVolumeBits({ sessionBits, leakBits }: Observation): numbe
 
 export function unlistedParentCount({ unlistedParents }: Observation): number {
   return unlistedParents;
+}
+
+/**
+ * log2 of the bits that all names asked below this parent would hold if they were like this one: fanOut × −Σ log2 p_benign.
+ * Goes on growing when the budget is spent and nothing leaves any more, so that a thief who keeps trying is seen.
+ */
+export function triedVolumeDoublings({ fanOut, labels }: Observation): number {
+  return Math.log2(Math.max(fanOut * benignBits(labels), 1));
 }
