@@ -183,9 +183,15 @@ function queryPacket(name: string, options: AskOptions): Uint8Array {
     type: 'query',
     id: 4711,
     flags: dnsPacket.RECURSION_DESIRED,
-    questions: [{ type: (options.type ?? 'A') as dnsPacket.RecordType, name }],
+    questions: [{ type: packetType(options.type ?? 'A'), name }],
     additionals: options.plain === true ? [] : [opt],
   });
+}
+
+/** dns-packet makes type 0 of a mnemonic it does not know. */
+function packetType(type: string): dnsPacket.RecordType {
+  const spelled = type === 'HTTPS' ? 'UNKNOWN_65' : type === 'SVCB' ? 'UNKNOWN_64' : type;
+  return spelled as dnsPacket.RecordType;
 }
 
 function readReply(octets: Uint8Array): Reply {
