@@ -24,8 +24,6 @@ export interface MetricSources {
   pendingQueries(): number;
 }
 
-export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
-
 /** A cached answer takes microseconds, a forwarded one milliseconds, a failing upstream seconds. */
 const REQUEST_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const UPSTREAM_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -175,7 +173,7 @@ export class Metrics implements PipelineMetrics {
     this.#configLoaded.set(atMs / 1_000);
   }
 
-  /** Everything in Prometheus' text form (`METRICS_CONTENT_TYPE`). */
+  /** Everything in Prometheus' text form 0.0.4. */
   async text(): Promise<string> {
     return `${(await this.#registry.metrics()).trimEnd()}\n\n${this.#requestSeconds.text()}\n${this.#score.text()}`;
   }
