@@ -17,7 +17,7 @@ import type { Pipeline, UpstreamTrouble } from './pipeline/pipeline.ts';
 import type { CachedAnswer, Clock, DomainAges, QuarantineRecord } from './pipeline/ports.ts';
 import { lookUpOwnHost } from './pipeline/own-look-up.ts';
 import { resolveQuery } from './pipeline/resolve-query.ts';
-import { addressSet } from './policy/address-set.ts';
+import { addressSet, isLoopback } from './policy/address-set.ts';
 import { AliasRules } from './policy/aliases.ts';
 import { compileNaming, DEFAULT_GROUP, upstreamGroups } from './policy/classify-name.ts';
 import { compilePolicies } from './policy/policy.ts';
@@ -206,10 +206,16 @@ function assemble(
     }),
     inFlight: createInFlight<CachedAnswer | UpstreamTrouble>(config.limits.pendingQueries),
     upstreams: groups,
+    groupsTrustedForAd: groupsOnThisMachine(config),
     ages,
     decisions: storage.decisions,
     metrics,
   };
+}
+
+function groupsOnThisMachine(config: Config): ReadonlySet<string> {
+  const local = [...upstreamGroups(config)].filter(([, upstreams]) => upstreams.every((upstream) => isLoopback(upstream.address)));
+  return new Set(local.map(([id]) => id));
 }
 
 /** Domain ages are asked for in the background, through the default upstreams, never through our own listeners. */

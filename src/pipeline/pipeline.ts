@@ -44,6 +44,8 @@ export interface Pipeline {
   readonly cache: BoundedAnswerCache;
   readonly inFlight: InFlight<CachedAnswer | UpstreamTrouble>;
   readonly upstreams: ReadonlyMap<string, UpstreamGroup>;
+  /** Groups whose AD flag is passed on: their upstreams are on this machine, so nobody on the way can have set it (RFC 6840 §5.8). */
+  readonly groupsTrustedForAd: ReadonlySet<string>;
   readonly ages: DomainAges;
   readonly decisions: DecisionSink;
   readonly metrics: PipelineMetrics;

@@ -3,6 +3,7 @@
  * Owns what a record says; where it goes is the decision sink's.
  */
 import type { Verdict } from '../../scoring/decide.ts';
+import type { Session } from '../session/session.ts';
 import { RCODE, rcodeName, typeName } from '../wire/codes.ts';
 import { toPresentation } from '../wire/name.ts';
 import type { Judgement } from './judge.ts';
@@ -44,8 +45,21 @@ export function note(k: Pipeline, context: QueryContext, judgement: Judgement, a
   session.remember(decision);
 
   const noted: Noted = { decision, open: true };
-  if (refuses(acting.kind)) write(k, noted, refusalRcode(context, acting), false);
+  if (refuses(acting.kind)) {
+    if (isWorthWriting(session, acting, nowMs)) write(k, noted, refusalRcode(context, acting), false);
+    else noted.open = false;
+  }
   return noted;
+}
+
+/** A quarantined session that goes on asking must not push other sessions' evidence out of the queue; all of it is counted. */
+const QUARANTINED_NOTE_MS = 1_000;
+
+function isWorthWriting(session: Session, acting: Verdict, nowMs: number): boolean {
+  if (acting.reason !== 'quarantined') return true;
+  if (nowMs - session.quarantineNotedAtMs < QUARANTINED_NOTE_MS) return false;
+  session.quarantineNotedAtMs = nowMs;
+  return true;
 }
 
 /** Completes and writes a noted decision with how its query ended. */

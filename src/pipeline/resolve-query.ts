@@ -190,7 +190,7 @@ function answerFrom(k: Pipeline, context: QueryContext, routed: RoutedName, resu
       rcode: result.rcode,
       answers: dnssecOk ? result.answers : withoutDnssec(result.answers, qtype),
       authority: dnssecOk ? result.authority : withoutDnssec(result.authority, qtype),
-      authenticData: result.authenticData,
+      authenticData: result.authenticData && k.groupsTrustedForAd.has(routed.group),
       ttlOffsetSeconds: ageSeconds,
     },
     action,

@@ -35,6 +35,8 @@ export class Session {
   queries = 0;
   /** Observe mode: the wall time at which enforcing would have quarantined it, else null. */
   wouldQuarantineAtMs: number | null = null;
+  /** When a refusal under quarantine was last written down (wall clock). */
+  quarantineNotedAtMs = Number.NEGATIVE_INFINITY;
   /** Token bucket of `limits`: tokens left and when they were counted (monotonic). */
   tokens = Number.POSITIVE_INFINITY;
   tokensAtMs = 0;

@@ -111,6 +111,9 @@ export class BottledKennel {
         commit: async (record, change) => {
           this.evidence.set(record.id, { record, history: [...(this.evidence.get(record.id)?.history ?? []), change] });
         },
+        forget: async (ids) => {
+          for (const id of ids) this.evidence.delete(id);
+        },
       },
       onChange: (record, change) => {
         if (change.to !== 'released') return;
@@ -138,6 +141,7 @@ export class BottledKennel {
       cache: createAnswerCache({ maxEntries: 10_000, maxOctets: 16 * 1024 * 1024 }),
       inFlight: createInFlight<CachedAnswer | UpstreamTrouble>(1_000),
       upstreams: new Map(groups.map((id) => [id, { id, available: () => true, exchange: (permit: SendPermit) => this.#exchange(id, permit) }])),
+      groupsTrustedForAd: new Set(),
       ages: {
         ageDays: (domain) => {
           this.agesAsked.push(domain);
