@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -93,13 +93,23 @@ describe('installed', () => {
     expect(run('npx', 'kennel', 'demo')).toMatchObject({ status: 0, stdout: expect.stringMatching(/quarantined/) });
   });
 
-  test('serve stops on a SIGTERM to the command, and leaves no process behind', async () => {
+  test('serve stops on a SIGTERM to the command, and leaves its state behind', async () => {
     const state = join(folder, 'state');
-    const args = ['serve', '--listen', '127.0.0.1:0', '--upstream', 'udp://127.0.0.1:9', '--state', state];
-    const server = spawn('node', [BIN, ...args], { cwd: join(folder, 'app'), env, stdio: ['ignore', 'pipe', 'pipe'] });
-    await once(server.stdout, 'data');
+    const config = join(folder, 'kennel.yaml');
+    // A loopback address of its own: whatever else runs on this machine keeps its ports.
+    writeFileSync(
+      config,
+      `mode: observe\nlisten: { dns: ["127.153.0.1:5300"], control: "unix:${folder}/control.sock" }\nstate: ${state}\nupstreams: ["udp://127.153.0.2:53"]\n`,
+    );
+    const server = spawn('node', [BIN, 'serve', '--config', config], {
+      cwd: join(folder, 'app'),
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(server, 'close');
+    await Promise.race([once(server.stdout, 'data'), ended]);
     server.kill('SIGTERM');
-    expect(await once(server, 'close')).toEqual([0, null]);
-    expect(existsSync(state)).toBe(true);
+    expect(await ended).toEqual([0, null]);
+    expect(readdirSync(state)).not.toEqual([]);
   });
 });
