@@ -66,7 +66,8 @@ export function decide(input: DecideInput): Verdict {
   const { assessment, thresholds } = input;
   if (input.quarantined) return refusal('quarantined', 'name');
   if (input.listing === 'blocked') return refusal('blocked', 'name');
-  if (assessment.score >= thresholds.quarantine) return { kind: 'quarantine', reason: 'score', refuseAs: 'name' };
+  // Written so that NaN, an error in a signal, never passes.
+  if (!(assessment.score < thresholds.quarantine)) return { kind: 'quarantine', reason: 'score', refuseAs: 'name' };
   if (!input.typeAllowed) return refusal('type', 'type');
   if (!input.labelsAllowed) return refusal('label-octets', 'name');
   if (input.listing === 'denied-by-default') return refusal('default-deny', 'name');

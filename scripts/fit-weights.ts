@@ -5,7 +5,7 @@
  * Model: logistic regression on piecewise-linear steps of each signal, all coefficients ≥ 0, so that no signal ever lowers a score;
  * each curve's total is bounded, so that none is conclusive alone. Rows are queries at their place in the stream of one session below
  * one parent; streams weigh alike whatever their length, and attacks are a tenth of the weight.
- * With `--folds` it also prints the error of each tool when that tool was left out of the fit.
+ * With `--folds` it also prints the error of each tool in a fit that left it out.
  */
 import { writeFileSync } from 'node:fs';
 import { SIGNAL_RULES, type SignalName } from '../scoring/assess.ts';
@@ -59,6 +59,7 @@ const FULL_EVIDENCE_BITS = 3000;
 /** Keeps the base from being negative: no query starts below 0. */
 const MAX_OFFSET = EVEN_ODDS_POINTS / POINTS_PER_NAT;
 const STEPS = 1500;
+const FOLDS = 4;
 const LEARNING_RATE = 0.5;
 const RIDGE = 3e-3;
 
@@ -220,14 +221,18 @@ ${lines.join('\n')}
   writeFileSync(new URL('../scoring/model/weights.ts', import.meta.url), text);
 }
 
-/** How a tool fares when the fit never saw it: the share of its weight on the wrong side of even odds. */
+/** How tools fare in fits that never saw them: each fold leaves out every fourth tool; errors are shares on the wrong side of even odds. */
 function reportLeftOut(rows: readonly Row[]): void {
-  for (const tool of new Set(rows.map((row) => row.tool))) {
-    const { coefficients, offset } = fitRows(rows.filter((row) => row.tool !== tool));
-    const held = rows.filter((row) => row.tool === tool);
-    const total = held.reduce((sum, row) => sum + row.weight, 0);
-    const wrong = held.reduce((sum, row) => sum + (logit(coefficients, offset, row) > 0 === row.attack ? 0 : row.weight), 0);
-    process.stdout.write(`left out ${tool.padEnd(20)} ${((100 * wrong) / total).toFixed(1)} % on the wrong side\n`);
+  const tools = [...new Set(rows.map((row) => row.tool))];
+  for (let fold = 0; fold < FOLDS; fold++) {
+    const heldTools = new Set(tools.filter((_, index) => index % FOLDS === fold));
+    const { coefficients, offset } = fitRows(rows.filter((row) => !heldTools.has(row.tool)));
+    for (const tool of heldTools) {
+      const held = rows.filter((row) => row.tool === tool);
+      const total = held.reduce((sum, row) => sum + row.weight, 0);
+      const wrong = held.reduce((sum, row) => sum + (logit(coefficients, offset, row) > 0 === row.attack ? 0 : row.weight), 0);
+      process.stdout.write(`left out ${tool.padEnd(24)} ${((100 * wrong) / total).toFixed(1)} % on the wrong side\n`);
+    }
   }
 }
 

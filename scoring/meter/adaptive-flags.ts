@@ -3,27 +3,32 @@
  * Owns the counts; what a flag means, and that it is only asked where both sides are possible, is the meter's work.
  */
 
-/** Pseudo-counts before anything was seen; 1/2 and 1/2 is the KT estimator, whose regret is at most ½ log2 n + 1 bits. */
+/** Pseudo-counts before anything was seen. */
 export interface FlagPrior {
   readonly yes: number;
   readonly no: number;
 }
 
+/** Its regret is at most ½ log2 n + 1 bits, whatever comes. */
+export const KRICHEVSKY_TROFIMOV: FlagPrior = { yes: 0.5, no: 0.5 };
+
 export class AdaptiveFlag {
-  readonly #prior: FlagPrior;
+  readonly #priors: readonly FlagPrior[];
   readonly #yes: Uint32Array;
   readonly #no: Uint32Array;
 
-  constructor(contexts: number, prior: FlagPrior) {
-    this.#prior = prior;
-    this.#yes = new Uint32Array(contexts);
-    this.#no = new Uint32Array(contexts);
+  /** One prior per context. */
+  constructor(priors: readonly FlagPrior[]) {
+    this.#priors = priors;
+    this.#yes = new Uint32Array(priors.length);
+    this.#no = new Uint32Array(priors.length);
   }
 
   /** −log2 q(value | context): over both values the q sum to 1. */
   bits(context: number, value: boolean): number {
-    const yes = (this.#yes[context] ?? 0) + this.#prior.yes;
-    const no = (this.#no[context] ?? 0) + this.#prior.no;
+    const prior = this.#priors[context] ?? KRICHEVSKY_TROFIMOV;
+    const yes = (this.#yes[context] ?? 0) + prior.yes;
+    const no = (this.#no[context] ?? 0) + prior.no;
     return Math.log2((yes + no) / (value ? yes : no));
   }
 

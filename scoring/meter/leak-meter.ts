@@ -10,7 +10,7 @@
  * Every step is a distribution over what can follow, and depends on nothing but what was sent in this scope and on when its answers
  * expire, so the code lengths satisfy Kraft's inequality: at most 2^B sequences cost B bits or less.
  */
-import { AdaptiveFlag } from './adaptive-flags.ts';
+import { AdaptiveFlag, type FlagPrior, KRICHEVSKY_TROFIMOV } from './adaptive-flags.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
 import { benignBits, NameCoder } from './name-coder.ts';
 import { SuffixCoder } from './suffix-coder.ts';
@@ -31,6 +31,17 @@ const LABEL_JOINT = '\u0100';
 
 type Event = 'refresh' | 'new-name' | 'new-type-newest' | 'new-type-other' | 'repeat';
 const EVENTS: readonly Event[] = ['refresh', 'new-name', 'new-type-newest', 'new-type-other', 'repeat'];
+
+/**
+ * What stub resolvers do, as fixed pseudo-counts per event before: a new name is followed by its further types, and refreshes come in
+ * runs. 1,440 refreshes of one name cost about 8 bits, 2 of them for the first.
+ */
+const PRIORS = {
+  isRefresh: EVENTS.map((before) => (before === 'refresh' ? KRICHEVSKY_TROFIMOV : { yes: 0.25, no: 0.75 })),
+  isNewName: EVENTS.map(() => KRICHEVSKY_TROFIMOV),
+  isNewType: EVENTS.map(() => ({ yes: 0.75, no: 0.25 })),
+  isNewest: EVENTS.map(() => ({ yes: 0.9, no: 0.1 })),
+} as const satisfies Record<string, readonly FlagPrior[]>;
 
 interface KnownName {
   readonly key: string;
@@ -102,12 +113,10 @@ class Past {
   readonly #labels = new NameCoder();
   readonly #suffixes: SuffixCoder;
   readonly #types = new TypeCoder();
-  // Fixed pseudo-counts, chosen for what stub resolvers do: a new name is followed by its further types, and a first refresh costs
-  // 2 bits. A run of 1,440 refreshes then costs about 8 bits.
-  readonly #isRefresh = new AdaptiveFlag(EVENTS.length, { yes: 0.25, no: 0.75 });
-  readonly #isNewName = new AdaptiveFlag(EVENTS.length, { yes: 0.5, no: 0.5 });
-  readonly #isNewType = new AdaptiveFlag(EVENTS.length, { yes: 0.75, no: 0.25 });
-  readonly #isNewest = new AdaptiveFlag(EVENTS.length, { yes: 0.9, no: 0.1 });
+  readonly #isRefresh = new AdaptiveFlag(PRIORS.isRefresh);
+  readonly #isNewName = new AdaptiveFlag(PRIORS.isNewName);
+  readonly #isNewType = new AdaptiveFlag(PRIORS.isNewType);
+  readonly #isNewest = new AdaptiveFlag(PRIORS.isNewest);
   #newest: KnownName | null = null;
   #lastEvent: Event = 'new-name';
   #pairs = 0;

@@ -1,0 +1,78 @@
+/** What a session did below each parent, within bounds that cannot be used to forget. */
+import { describe, expect, test } from 'vitest';
+import { SessionProfile } from '../../../scoring/profile/session-profile.ts';
+
+const HASH_KEY = { low: 1, high: 2 };
+
+function asked(parent: string, name: string, qtype = 1, unlisted = true) {
+  return { parent, nameKey: `${name}.${parent}`, qtype, unlisted };
+}
+
+function empty(maxParents?: number): SessionProfile {
+  return new SessionProfile(maxParents === undefined ? { hashKey: HASH_KEY } : { hashKey: HASH_KEY, maxParents });
+}
+
+describe('the session profile', () => {
+  test('observes a query as if it were included, and changes nothing', () => {
+    const profile = empty();
+    const first = asked('evil.example', 'a', 16);
+    const seen = { fanOut: 1, parentQueries: 1, bulkTypeQueries: 1, unlistedParents: 1 };
+    for (let i = 0; i < 3; i++) expect(profile.observe(first)).toEqual(seen);
+    expect(profile.parents()).toEqual([]);
+  });
+
+  test('counts names once, queries and bulk types each time', () => {
+    const profile = empty();
+    for (const name of ['a', 'b', 'a']) profile.record(asked('evil.example', name, 16), 10);
+    profile.record(asked('evil.example', 'a', 28), 10);
+    expect(profile.observe(asked('evil.example', 'c', 1))).toEqual({
+      fanOut: 3,
+      parentQueries: 5,
+      bulkTypeQueries: 3,
+      unlistedParents: 1,
+    });
+  });
+
+  test('counts exactly up to 64 names and within 15 % beyond', () => {
+    const profile = empty();
+    for (let i = 1; i <= 2000; i++) {
+      const query = asked('evil.example', `name-${i}`);
+      const { fanOut } = profile.observe(query);
+      if (i <= 64) expect(fanOut).toBe(i);
+      profile.record(query, 0);
+    }
+    const { fanOut } = profile.observe(asked('evil.example', 'name-1'));
+    expect(Math.abs(fanOut - 2000) / 2000).toBeLessThan(0.15);
+  });
+
+  test('counts unlisted parents, once each', () => {
+    const profile = empty();
+    profile.record(asked('one.example', 'a'), 0);
+    profile.record(asked('one.example', 'b'), 0);
+    profile.record(asked('popular.example', 'a', 1, false), 0);
+    expect(profile.observe(asked('two.example', 'a')).unlistedParents).toBe(2);
+    expect(profile.observe(asked('one.example', 'c')).unlistedParents).toBe(1);
+  });
+
+  test('never lowers its highest score', () => {
+    const profile = empty(2);
+    profile.record(asked('evil.example', 'a'), 70);
+    for (let i = 0; i < 10; i++) profile.record(asked(`p${i}.example`, 'a'), 1);
+    expect(profile.maxScore).toBe(70);
+  });
+
+  test('does not let a tunnel push its own count out with other parents', () => {
+    const profile = empty(4);
+    for (let i = 0; i < 20; i++) profile.record(asked('evil.example', `chunk${i}`), 50);
+    for (let i = 0; i < 1000; i++) profile.record(asked(`p${i}.example`, 'a'), 1);
+    expect(profile.parents().length).toBeLessThanOrEqual(4);
+    expect(profile.observe(asked('evil.example', 'more')).fanOut).toBe(21);
+  });
+
+  test('keeps in its totals what eviction takes from the table', () => {
+    const profile = empty(2);
+    for (let i = 0; i < 5; i++) profile.record(asked(`p${i}.example`, 'a'), 1);
+    expect(profile.evicted).toEqual({ parents: 3, queries: 3, names: 3 });
+    expect(profile.observe(asked('new.example', 'a')).unlistedParents).toBe(6);
+  });
+});
