@@ -24,13 +24,27 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
     const policy = k.policies.choose(addressOf(session.key));
     const total = session.meters.total?.spentBits ?? storage.meters.loadMeter({ session: session.key, parent: ANY })?.leasedBits ?? 0;
     const { key, score, epoch, queries, firstSeenMs, lastSeenMs } = session;
-    return { session: key, state: quarantines.stateOf(key), policy: policy.name, score, epoch, queries, leakBits: total, firstSeenMs, lastSeenMs };
+    return {
+      session: key,
+      state: quarantines.stateOf(key),
+      policy: policy.name,
+      score,
+      epoch,
+      queries,
+      leakBits: total,
+      firstSeenMs,
+      lastSeenMs,
+    };
   };
 
   const detail = (session: Session): SessionDetail => {
     const policy = k.policies.choose(addressOf(session.key));
     const quarantined = quarantines.list().filter((record) => record.session === session.key);
-    return { ...summary(session), parents: parentsOf(session, policy.budgets.parentBits), quarantines: quarantined.map((record) => record.id) };
+    return {
+      ...summary(session),
+      parents: parentsOf(session, policy.budgets.parentBits),
+      quarantines: quarantined.map((record) => record.id),
+    };
   };
 
   /** The lasting meters and what is in memory about the same parents, in one list: most bits first. */
@@ -67,7 +81,10 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
       for (const { session } of storage.meters.listSessions(limit)) {
         if (!known.has(session)) known.set(session, k.sessions.recall(session, k.clock.wallMs()));
       }
-      return [...known.values()].sort((a, b) => b.lastSeenMs - a.lastSeenMs).slice(0, limit).map(summary);
+      return [...known.values()]
+        .sort((a, b) => b.lastSeenMs - a.lastSeenMs)
+        .slice(0, limit)
+        .map(summary);
     },
 
     session: (key) => {
@@ -84,7 +101,9 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
       if (known === null) return { kind: 'not-found' };
       const result = await quarantines.release(id, by);
       if (result.kind === 'ok') return { kind: 'released', record: result.record };
-      return result.code === 'already-settled' ? { kind: 'not-open', state: known.record.state } : { kind: 'failed', detail: result.message };
+      return result.code === 'already-settled'
+        ? { kind: 'not-open', state: known.record.state }
+        : { kind: 'failed', detail: result.message };
     },
 
     explain: (name, type, session): ExplainResult => {

@@ -13,9 +13,9 @@ import type { ListenError } from './listener/listen-error.ts';
 import { addressAndPort, type Listener } from './listener/listener.ts';
 import { DEFAULT_TCP_LIMITS, openTcpListener, type TcpLimits } from './listener/tcp.ts';
 import { openUdpListener } from './listener/udp.ts';
+import { lookUpOwnHost } from './pipeline/own-look-up.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline/pipeline.ts';
 import type { CachedAnswer, Clock, DomainAges, QuarantineRecord } from './pipeline/ports.ts';
-import { lookUpOwnHost } from './pipeline/own-look-up.ts';
 import { resolveQuery } from './pipeline/resolve-query.ts';
 import { addressSet, isLoopback } from './policy/address-set.ts';
 import { AliasRules } from './policy/aliases.ts';
@@ -31,6 +31,7 @@ import { Meters } from './session/meters.ts';
 import { SessionTable } from './session/session.ts';
 import type { WouldBlockGroup } from './storage/decisions-schema.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
+import { limitedErrorLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { createUpstreamGroup, type ForwardingGroup, type UpstreamStatus } from './upstream/group.ts';
 import { openUpstream } from './upstream/open-upstream.ts';
@@ -39,6 +40,8 @@ import { createRandom16 } from './upstream/random16.ts';
 export interface KennelOptions {
   readonly version: string;
   readonly log: Logger;
+  /** Log lines that were dropped so far. */
+  readonly logDropped: () => number;
 }
 
 export interface RunningKennel {
@@ -78,12 +81,18 @@ const CLOCK: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.
 
 /** Starts everything or nothing. */
 export async function startKennel(config: Config, options: KennelOptions): Promise<StartResult> {
-  const opened = await openStorage(config.state, randomOctets, { decisions: { retention: { days: config.retention.days, rows: 1_000_000 } } });
+  const opened = await openStorage(config.state, randomOctets, {
+    decisions: { retention: { days: config.retention.days, rows: 1_000_000 } },
+  });
   if (opened.kind === 'error') return { kind: 'failed', messages: [opened.message] };
   const { storage } = opened;
 
   const wouldHaveLost = await enterMode(config, storage);
-  const metrics = new Metrics({ version: options.version, onInternalError: (cause) => options.log.error({ err: cause }, 'a query was refused because of a bug') });
+  const logBug = limitedErrorLog(options.log, CLOCK.monotonicMs);
+  const metrics = new Metrics({
+    version: options.version,
+    onInternalError: (cause) => logBug('a query was refused because of a bug', cause),
+  });
   const groups = openUpstreamGroups(config, metrics);
   const ages = openDomainAges(config, storage, groups);
   const pipeline = assemble(config, storage, groups, ages, metrics, options.log);
@@ -114,7 +123,7 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
   metrics.readFrom({
     cacheEntries: () => pipeline.cache.size,
     sessions: () => countStates(pipeline),
-    logDropped: () => storage.decisions.dropped,
+    logDropped: () => storage.decisions.dropped + options.logDropped(),
     pendingQueries: () => running.reduce((sum, listener) => sum + listener.pending(), 0),
   });
   const kennel: RunningKennel = {
@@ -178,7 +187,10 @@ function assemble(
     clock: CLOCK,
     randomOctets,
     onChange: (record, change) => {
-      log.info({ quarantine: record.id, session: record.session, from: change.from, to: change.to, actor: change.actor }, 'quarantine changed');
+      log.info(
+        { quarantine: record.id, session: record.session, from: change.from, to: change.to, actor: change.actor },
+        'quarantine changed',
+      );
       if (change.to === 'released') release(sessions, meters, record, record.epoch + 1);
     },
   });
@@ -227,8 +239,14 @@ function openDomainAges({ reputation }: Config, storage: Storage, groups: Readon
   return createDomainAges({
     store: storage.domainAges,
     clock: CLOCK,
-    rdap: rdap === null ? NO_REGISTRY : createRdap({ resolveAddress, wallMs: CLOCK.wallMs, ...(rdap.baseUrl === null ? {} : { baseUrl: rdap.baseUrl }) }),
-    whois: whois === null ? NO_REGISTRY : createWhois({ resolveAddress, wallMs: CLOCK.wallMs, ...(whois.server === null ? {} : { server: whoisServer(whois.server) }) }),
+    rdap:
+      rdap === null
+        ? NO_REGISTRY
+        : createRdap({ resolveAddress, wallMs: CLOCK.wallMs, ...(rdap.baseUrl === null ? {} : { baseUrl: rdap.baseUrl }) }),
+    whois:
+      whois === null
+        ? NO_REGISTRY
+        : createWhois({ resolveAddress, wallMs: CLOCK.wallMs, ...(whois.server === null ? {} : { server: whoisServer(whois.server) }) }),
   });
 }
 
@@ -256,11 +274,23 @@ function finishReleases({ quarantines, sessions, meters }: Pipeline): void {
   }
 }
 
-async function openListeners(config: Config, pipeline: Pipeline, metrics: Metrics, log: Logger): Promise<readonly (Listener | ListenError)[]> {
-  const answer = (packet: Uint8Array, source: Parameters<typeof resolveQuery>[2]): ReturnType<typeof resolveQuery> => resolveQuery(pipeline, packet, source);
-  const onEvent = (event: { readonly kind: string; readonly protocol: 'udp' | 'tcp'; readonly listener: string; readonly detail: string }): void => {
+async function openListeners(
+  config: Config,
+  pipeline: Pipeline,
+  metrics: Metrics,
+  log: Logger,
+): Promise<readonly (Listener | ListenError)[]> {
+  const answer = (packet: Uint8Array, source: Parameters<typeof resolveQuery>[2]): ReturnType<typeof resolveQuery> =>
+    resolveQuery(pipeline, packet, source);
+  const onEvent = (event: {
+    readonly kind: string;
+    readonly protocol: 'udp' | 'tcp';
+    readonly listener: string;
+    readonly detail: string;
+  }): void => {
     metrics.listenerEvent(event.kind, event.protocol);
-    if (event.kind === 'answer-failed' || event.kind === 'socket-failed') log.error({ listener: event.listener, detail: event.detail }, event.kind);
+    if (event.kind === 'answer-failed' || event.kind === 'socket-failed')
+      log.error({ listener: event.listener, detail: event.detail }, event.kind);
   };
   const admit = (address: string): boolean => pipeline.clients.contains(address);
   const opened: (Listener | ListenError)[] = [];
@@ -290,7 +320,9 @@ function countStates(pipeline: Pipeline): Record<string, number> {
 }
 
 function deadGroups(groups: ReadonlyMap<string, ForwardingGroup>): string[] {
-  return [...groups.values()].filter((group) => group.status().every((upstream) => upstream.state === 'down')).map((group) => `no upstream of ${group.id} answers`);
+  return [...groups.values()]
+    .filter((group) => group.status().every((upstream) => upstream.state === 'down'))
+    .map((group) => `no upstream of ${group.id} answers`);
 }
 
 /** `127.0.0.1:5300`, `[::1]:5300`. */

@@ -14,10 +14,10 @@ const VERBS: Readonly<Record<string, ListedVerb>> = {
   serve: { does: 'run the resolver', load: () => import('./verbs/serve.ts') },
   'check-config': { does: 'check a config file', load: () => import('./verbs/check-config.ts') },
   score: { does: 'assess names without asking them', load: () => import('./verbs/score.ts') },
-  explain: { does: 'what the running resolver would do with a name now', load: () => import('./control/verbs/explain.ts') },
-  sessions: { does: 'who asked, and what has left', load: () => import('./control/verbs/sessions.ts') },
-  quarantine: { does: 'list, show and release quarantined sessions', load: () => import('./control/verbs/quarantine.ts') },
-  healthcheck: { does: 'exit 0 when the running resolver is ready', load: () => import('./control/verbs/healthcheck.ts') },
+  explain: { does: 'what the running resolver would do with a name now', load: () => import('./verbs/explain.ts') },
+  sessions: { does: 'who asked, and what has left', load: () => import('./verbs/sessions.ts') },
+  quarantine: { does: 'list, show and release quarantined sessions', load: () => import('./verbs/quarantine.ts') },
+  healthcheck: { does: 'exit 0 when the running resolver is ready', load: () => import('./verbs/healthcheck.ts') },
   demo: { does: 'see a theft over DNS being stopped, in half a minute and without a network', load: () => import('./verbs/demo.ts') },
 };
 

@@ -44,10 +44,23 @@ export function explain(k: Pipeline, qname: QName, qtype: number, address: strin
   };
   const classified = classifyName(policy, k.naming, qname, qtype);
   if (classified.kind !== 'routed') {
-    return { ...here, registrableDomain: null, score: 0, signals: [], leakBits: 0, verdict: 'allow', acting: 'allow', reason: 'local', rule: null };
+    return {
+      ...here,
+      registrableDomain: null,
+      score: 0,
+      signals: [],
+      leakBits: 0,
+      verdict: 'allow',
+      acting: 'allow',
+      reason: 'local',
+      rule: null,
+    };
   }
   // Asking must not start a look-up of the domain's age.
-  const silent: Pipeline = { ...k, ages: { ageDays: (domain) => k.ages.knownAgeDays(domain), knownAgeDays: (domain) => k.ages.knownAgeDays(domain) } };
+  const silent: Pipeline = {
+    ...k,
+    ages: { ageDays: (domain) => k.ages.knownAgeDays(domain), knownAgeDays: (domain) => k.ages.knownAgeDays(domain) },
+  };
   const own = judge(silent, session, policy, classified, qname, qtype);
   const passes = own.verdict.kind === 'allow' || own.verdict.kind === 'flag';
   const judgement = (passes ? judgeBehindSuffix(silent, session, policy, classified, qtype) : null) ?? own;

@@ -35,9 +35,17 @@ function textsOf(k: Pipeline, context: QueryContext, topic: FeedbackTopic): stri
     case 'last':
       return tell(k, session.recent.at(-1));
     case 'decision':
-      return tell(k, session.recent.find((decision) => decision.id === topic.id));
+      return tell(
+        k,
+        session.recent.find((decision) => decision.id === topic.id),
+      );
     case 'name':
-      return tell(k, session.recent.findLast((decision) => decision.qname === topic.name)) ?? ['no decision is remembered about this name; nothing blocked it'];
+      return (
+        tell(
+          k,
+          session.recent.findLast((decision) => decision.qname === topic.name),
+        ) ?? ['no decision is remembered about this name; nothing blocked it']
+      );
     case 'unknown':
       return null;
   }

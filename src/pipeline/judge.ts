@@ -5,8 +5,8 @@
 import { assess } from '../../scoring/assess.ts';
 import { decide, type Verdict } from '../../scoring/decide.ts';
 import type { Assessment, Observation } from '../../scoring/observation.ts';
-import { questionKey } from '../cache/question-key.ts';
 import type { Asked } from '../../scoring/profile/session-profile.ts';
+import { questionKey } from '../cache/question-key.ts';
 import { classifyName, type RoutedName } from '../policy/classify-name.ts';
 import type { Policy } from '../policy/policy.ts';
 import { type RegistrableDomain, registrableDomain } from '../policy/registrable-domain.ts';
@@ -17,10 +17,7 @@ import type { Pipeline } from './pipeline.ts';
 import type { CachedAnswer } from './ports.ts';
 
 /** How the answer would be had: from the cache, with a query already under way, or by a send that must be paid for. */
-export type LookUp =
-  | { readonly kind: 'fresh'; readonly entry: CachedAnswer }
-  | { readonly kind: 'in-flight' }
-  | { readonly kind: 'send' };
+export type LookUp = { readonly kind: 'fresh'; readonly entry: CachedAnswer } | { readonly kind: 'in-flight' } | { readonly kind: 'send' };
 
 export interface Judgement {
   readonly qname: QName;

@@ -5,8 +5,8 @@
 import type { BoundedAnswerCache } from '../cache/answer-cache.ts';
 import type { InFlight } from '../cache/in-flight.ts';
 import type { AddressSet } from '../policy/address-set.ts';
-import type { Naming } from '../policy/classify-name.ts';
 import type { AliasRules } from '../policy/aliases.ts';
+import type { Naming } from '../policy/classify-name.ts';
 import type { PolicySet } from '../policy/policy.ts';
 import type { Quarantines } from '../quarantine/quarantine.ts';
 import type { PrefixLengths } from '../session/identify.ts';

@@ -68,7 +68,9 @@ export function noteAnswer(k: Pipeline, noted: Noted | null, rcode: number, forw
 }
 
 /** What a judgement says in a record's words; `explain` prints the same. */
-export function describe(judgement: Judgement): Pick<DecisionRecord, 'reason' | 'rule' | 'score' | 'signals' | 'qname' | 'qtype' | 'parent' | 'leakBits'> {
+export function describe(
+  judgement: Judgement,
+): Pick<DecisionRecord, 'reason' | 'rule' | 'score' | 'signals' | 'qname' | 'qtype' | 'parent' | 'leakBits'> {
   const { entry } = judgement.routed;
   return {
     reason: judgement.verdict.reason,

@@ -5,7 +5,7 @@
 import { EDE, RCODE } from '../wire/codes.ts';
 import type { Query } from '../wire/query-decode.ts';
 import { soaRecord } from '../wire/rdata.ts';
-import { encodeResponse, type ExtendedError, type ResponseContent, udpLimit } from '../wire/response.ts';
+import { type ExtendedError, encodeResponse, type ResponseContent, udpLimit } from '../wire/response.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { DecisionRecord } from './ports.ts';
 import type { QueryContext } from './resolve-query.ts';

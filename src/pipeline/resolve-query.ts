@@ -98,13 +98,24 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
   // 3. admit: the rate limit stands before any costly work.
   if (!admit(session, k.limits, startedMs)) {
     k.metrics.rateLimited();
-    return respond(k, context, { rcode: source.protocol === 'udp' ? RCODE.NOERROR : RCODE.REFUSED, answers: [], authority: [], truncated: source.protocol === 'udp' }, 'rate-limited');
+    return respond(
+      k,
+      context,
+      {
+        rcode: source.protocol === 'udp' ? RCODE.NOERROR : RCODE.REFUSED,
+        answers: [],
+        authority: [],
+        truncated: source.protocol === 'udp',
+      },
+      'rate-limited',
+    );
   }
 
   // 5. classifyName: feedback and local names are answered here and say nothing outwards.
   const classified = classifyName(policy, k.naming, qname, qtype);
   if (classified.kind === 'feedback') return respond(k, context, answerFeedback(k, context, classified.topic), 'local');
-  if (classified.kind === 'local') return respond(k, context, { rcode: classified.rcode, answers: classified.answers, authority: classified.authority }, 'local');
+  if (classified.kind === 'local')
+    return respond(k, context, { rcode: classified.rcode, answers: classified.answers, authority: classified.authority }, 'local');
 
   // A refusal by score or budget holds for all types of the name: otherwise AAAA could disagree with the A asked a moment before.
   const held = session.heldRefusal(qname, startedMs);
@@ -115,7 +126,8 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
 
   // 6.-9. checkQuarantine, lookUp, assess, decide: pure, and the same code as `explain`.
   const own = judge(k, session, policy, classified, qname, qtype);
-  const hidden = own.verdict.kind === 'allow' || own.verdict.kind === 'flag' ? judgeBehindSuffix(k, session, policy, classified, qtype) : null;
+  const hidden =
+    own.verdict.kind === 'allow' || own.verdict.kind === 'flag' ? judgeBehindSuffix(k, session, policy, classified, qtype) : null;
   const judgement: Judgement = hidden === null ? own : { ...own, verdict: hidden.verdict, assessment: hidden.assessment };
   const acting = actOn(k, context, judgement);
 
@@ -137,14 +149,16 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
     return answerFrom(k, context, classified, own.lookUp.entry, noted, 'cached');
   }
   k.metrics.cacheMiss();
-  const outcome = own.lookUp.kind === 'in-flight' ? k.inFlight.join(questionKey(classified.group, qname, qtype), neverStarted) : send(k, context, own);
+  const outcome =
+    own.lookUp.kind === 'in-flight' ? k.inFlight.join(questionKey(classified.group, qname, qtype), neverStarted) : send(k, context, own);
   return outcome.then((result) => answerFrom(k, context, classified, result, noted, 'forwarded'));
 }
 
 /** The verdict to act on: mode applied, and a shared session (NAT, forwarder) refused name by name instead of quarantined whole. */
 function actOn(k: Pipeline, context: QueryContext, judgement: Judgement): Verdict {
   const acting = applyMode(judgement.verdict, context.policy.mode);
-  if (acting.kind === 'quarantine' && k.sharedSessions.contains(context.source.address)) return { ...acting, kind: 'refuse', refuseAs: 'name' };
+  if (acting.kind === 'quarantine' && k.sharedSessions.contains(context.source.address))
+    return { ...acting, kind: 'refuse', refuseAs: 'name' };
   return acting;
 }
 
@@ -170,7 +184,14 @@ function quarantine(k: Pipeline, context: QueryContext, judgement: Judgement, no
 }
 
 /** 10. inspectResponse, then 11. respond. */
-function answerFrom(k: Pipeline, context: QueryContext, routed: RoutedName, result: CachedAnswer | UpstreamTrouble, noted: Noted | null, action: string): Uint8Array {
+function answerFrom(
+  k: Pipeline,
+  context: QueryContext,
+  routed: RoutedName,
+  result: CachedAnswer | UpstreamTrouble,
+  noted: Noted | null,
+  action: string,
+): Uint8Array {
   if ('trouble' in result) {
     noteAnswer(k, noted, RCODE.SERVFAIL, true);
     const extendedErrors = [{ code: result.errorCode, text: result.trouble }];
@@ -218,7 +239,13 @@ function answerUnverified(k: Pipeline, query: Query, policy: Policy, sessionKey:
   } else if (classified.kind === 'routed' && classified.listing !== 'blocked' && policy.allowedTypes.has(qtype) && !quarantined) {
     const entry = k.cache.peek(classified.group, qname, qtype, startedMs);
     if (entry !== null && k.aliasRules.check(policy, classified, qname, entry.answers) === null) {
-      content = { rcode: entry.rcode, answers: withoutDnssec(entry.answers, qtype), authority: [], ttlOffsetSeconds: Math.floor((startedMs - entry.storedAtMs) / 1000), truncated: true };
+      content = {
+        rcode: entry.rcode,
+        answers: withoutDnssec(entry.answers, qtype),
+        authority: [],
+        ttlOffsetSeconds: Math.floor((startedMs - entry.storedAtMs) / 1000),
+        truncated: true,
+      };
     }
   }
   k.metrics.responseSent(content.rcode, 'unverified', k.clock.monotonicMs() - startedMs);
@@ -227,7 +254,9 @@ function answerUnverified(k: Pipeline, query: Query, policy: Policy, sessionKey:
 
 /** Budgets, scores and first contacts are held; what follows from the config alone answers the same anyway. */
 function holds(verdict: Verdict): boolean {
-  return verdict.refuseAs !== 'type' && verdict.reason !== 'blocked' && verdict.reason !== 'default-deny' && verdict.reason !== 'quarantined';
+  return (
+    verdict.refuseAs !== 'type' && verdict.reason !== 'blocked' && verdict.reason !== 'default-deny' && verdict.reason !== 'quarantined'
+  );
 }
 
 /** A refusal is always noted; the other case is a bug. */

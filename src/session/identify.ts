@@ -19,6 +19,8 @@ export function sessionKeyOf(address: string, prefixes: PrefixLengths): SessionK
   const isIpv4 = !address.includes(':');
   const length = isIpv4 ? prefixes.ipv4 : prefixes.ipv6;
   if (length === (isIpv4 ? 32 : 128)) return address;
-  const network = isIpv4 ? ipaddr.IPv4.networkAddressFromCIDR(`${address}/${length}`) : ipaddr.IPv6.networkAddressFromCIDR(`${address}/${length}`);
+  const network = isIpv4
+    ? ipaddr.IPv4.networkAddressFromCIDR(`${address}/${length}`)
+    : ipaddr.IPv6.networkAddressFromCIDR(`${address}/${length}`);
   return `${network.toString()}/${length}`;
 }

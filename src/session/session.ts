@@ -43,7 +43,12 @@ export class Session {
   readonly #held = new Map<QName, HeldRefusal>();
 
   /** Times are wall clock. `hashKey` keeps a client from choosing names that collide in the profile's sketches. */
-  constructor(key: SessionKey, hashKey: HashKey, counters: { readonly epoch: number; readonly score: number; readonly firstSeenMs: number }, nowMs: number) {
+  constructor(
+    key: SessionKey,
+    hashKey: HashKey,
+    counters: { readonly epoch: number; readonly score: number; readonly firstSeenMs: number },
+    nowMs: number,
+  ) {
     this.key = key;
     this.profile = new SessionProfile({ hashKey });
     this.epoch = counters.epoch;
@@ -165,5 +170,11 @@ export class SessionTable {
 }
 
 function countersOf(session: Session): { session: string; epoch: number; score: number; firstSeenMs: number; lastSeenMs: number } {
-  return { session: session.key, epoch: session.epoch, score: session.score, firstSeenMs: session.firstSeenMs, lastSeenMs: session.lastSeenMs };
+  return {
+    session: session.key,
+    epoch: session.epoch,
+    score: session.score,
+    firstSeenMs: session.firstSeenMs,
+    lastSeenMs: session.lastSeenMs,
+  };
 }

@@ -1,11 +1,10 @@
 /**
  * `kennel check-config`: every error of a config file at once, with its place; with `--json` the config in effect.
  */
-import { parseArgs } from 'node:util';
 import { configHash } from '../config/config.ts';
 import { jsonSchema } from '../config/schema.ts';
 import { loadConfig } from './load-config.ts';
-import { usageError, type VerbIo } from './verb.ts';
+import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
 export const usage = `kennel check-config [FILE] [--json] [--schema]
 
@@ -15,35 +14,27 @@ Checks a config file; without one, the defaults of this machine. Exit code 2 whe
   --schema   print the JSON Schema of the file, for editors`;
 
 export async function run(args: readonly string[], io: VerbIo): Promise<number> {
-  const options = readOptions(args);
-  if (typeof options === 'string') return usageError(io, options, usage);
-  if (options.schema) {
+  const parsed = parseVerb(args, { json: { type: 'boolean', default: false }, schema: { type: 'boolean', default: false } });
+  if (parsed.kind === 'wrong') return wrongUsage(io, usage, parsed.message);
+  const [file = null, ...more] = parsed.positionals;
+  if (more.length > 0) return wrongUsage(io, usage, 'check-config takes one file');
+  const { json, schema } = parsed.values;
+  if (schema) {
     io.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
     return 0;
   }
-  const loaded = loadConfig({ config: options.file }, io.env);
+  const loaded = loadConfig({ config: file }, io.env);
   if (loaded.kind === 'failed') {
     for (const message of loaded.messages) io.stderr.write(`${message}\n`);
-    if (options.json) io.stdout.write(`${JSON.stringify({ ok: false, errors: loaded.messages })}\n`);
+    if (json) io.stdout.write(`${JSON.stringify({ ok: false, errors: loaded.messages })}\n`);
     return 2;
   }
   for (const warning of loaded.warnings) io.stderr.write(`warning: ${warning}\n`);
   const { config } = loaded;
-  if (options.json) io.stdout.write(`${JSON.stringify({ ok: true, hash: configHash(config), config }, null, 2)}\n`);
-  else io.stdout.write(`${options.file ?? 'the default config'} is usable: ${config.mode} mode, ${config.policies.length} ${config.policies.length === 1 ? 'policy' : 'policies'}\n`);
+  if (json) io.stdout.write(`${JSON.stringify({ ok: true, hash: configHash(config), config }, null, 2)}\n`);
+  else
+    io.stdout.write(
+      `${file ?? 'the default config'} is usable: ${config.mode} mode, ${config.policies.length} ${config.policies.length === 1 ? 'policy' : 'policies'}\n`,
+    );
   return 0;
-}
-
-function readOptions(args: readonly string[]): { file: string | null; json: boolean; schema: boolean } | string {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { json: { type: 'boolean', default: false }, schema: { type: 'boolean', default: false } },
-    });
-    if (positionals.length > 1) return 'check-config takes one file';
-    return { file: positionals[0] ?? null, ...values };
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }

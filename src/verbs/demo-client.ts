@@ -14,7 +14,11 @@ export interface DemoAnswer {
 const PATIENCE_MS = 5_000;
 
 /** Asks `server` for one name from `sourceAddress`. Rejects when nothing answers in time. */
-export async function ask(sourceAddress: string, server: { readonly address: string; readonly port: number }, name: string): Promise<DemoAnswer> {
+export async function ask(
+  sourceAddress: string,
+  server: { readonly address: string; readonly port: number },
+  name: string,
+): Promise<DemoAnswer> {
   const socket = dgram.createSocket('udp4');
   const id = Math.floor(Math.random() * 65_536);
   const query = dnsPacket.encode({
@@ -22,7 +26,9 @@ export async function ask(sourceAddress: string, server: { readonly address: str
     id,
     flags: dnsPacket.RECURSION_DESIRED,
     questions: [{ type: 'A', name }],
-    additionals: [{ type: 'OPT', name: '.', udpPayloadSize: 1232, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] }],
+    additionals: [
+      { type: 'OPT', name: '.', udpPayloadSize: 1232, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] },
+    ],
   });
   try {
     const packet = await new Promise<Buffer>((resolve, reject) => {

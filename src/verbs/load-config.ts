@@ -3,8 +3,8 @@
  * What keys mean is `config/`; this file only reads files, interfaces and environment on their behalf.
  */
 import { readFileSync } from 'node:fs';
-import { homedir, networkInterfaces } from 'node:os';
-import { join, resolve } from 'node:path';
+import { networkInterfaces } from 'node:os';
+import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { expandListenAddresses } from '../config/listen-addresses.ts';
 import { applyOverrides } from '../config/overrides.ts';
@@ -12,6 +12,7 @@ import { checkLoops, defaultConfig, type ParsedConfig, parseConfig, type SystemF
 import { configErrorText, Problems } from '../config/problems.ts';
 import { parseResolvConf } from '../config/resolv-conf.ts';
 import { parseControlEndpoint } from '../config/values.ts';
+import { defaultStateFolder } from './default-state-folder.ts';
 
 export interface ConfigSources {
   /** Path of the file; null: no file. */
@@ -61,12 +62,6 @@ export function loadConfig(sources: ConfigSources, env: Readonly<Record<string, 
   checkLoops(config, loops, () => []);
   if (loops.errors.length > 0) return { kind: 'failed', messages: loops.errors.map(configErrorText) };
   return { kind: 'loaded', config, warnings: [...parsed.warnings, ...overridden.warnings].map(configErrorText) };
-}
-
-/** Where state lies without a config: the XDG state folder, `~/.local/state/kennel`. */
-export function defaultStateFolder(env: Readonly<Record<string, string | undefined>>): string {
-  const stateHome = env['XDG_STATE_HOME'] || join(env['HOME'] || homedir(), '.local', 'state');
-  return join(stateHome, 'kennel');
 }
 
 function systemFacts(sources: ConfigSources, env: Readonly<Record<string, string | undefined>>): SystemFacts {

@@ -2,10 +2,8 @@
  * `kennel score`: what Kennel thinks of names, without asking them, a running server or a state folder. The names are judged by the
  * pipeline's own code as if a fresh session asked them in this order, so a list of names shows a score climbing.
  */
-import { parseArgs } from 'node:util';
 import { createInFlight } from '../cache/in-flight.ts';
-import type { Judging } from '../pipeline/judge.ts';
-import { judge } from '../pipeline/judge.ts';
+import { type Judging, judge } from '../pipeline/judge.ts';
 import type { MeterStore } from '../pipeline/ports.ts';
 import { describe } from '../pipeline/record.ts';
 import { canonicalAddress } from '../policy/address-set.ts';
@@ -17,7 +15,7 @@ import { Session } from '../session/session.ts';
 import { typeFromName, typeName } from '../wire/codes.ts';
 import { fromPresentation, type QName, toPresentation } from '../wire/name.ts';
 import { loadConfig } from './load-config.ts';
-import { usageError, type VerbIo } from './verb.ts';
+import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
 export const usage = `kennel score NAME… [--type TYPE] [--session ADDRESS] [--config FILE] [--json]
 
@@ -44,7 +42,7 @@ interface Scored {
 /** Prints one assessment a name. */
 export async function run(args: readonly string[], io: VerbIo): Promise<number> {
   const options = readOptions(args);
-  if (typeof options === 'string') return usageError(io, options, usage);
+  if (typeof options === 'string') return wrongUsage(io, usage, options);
   // Upstreams are never asked here; a machine without a resolv.conf can still score.
   const loaded = loadConfig({ config: options.config, upstreams: options.config === null ? ['udp://192.0.2.1'] : [] }, io.env);
   if (loaded.kind === 'failed') {
@@ -73,33 +71,35 @@ function scoreOne(k: Judging, session: Session, policy: Policy, qname: QName, qt
   return { ...said, registrableDomain: parent, verdict: kind, policy: policy.name };
 }
 
-function readOptions(args: readonly string[]): { names: QName[]; qtype: number; address: string; config: string | null; json: boolean } | string {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        type: { type: 'string', default: 'A' },
-        session: { type: 'string', default: '127.0.0.1' },
-        config: { type: 'string' },
-        json: { type: 'boolean', default: false },
-      },
-    });
-    const qtype = typeFromName(values.type);
-    if (qtype === null) return `${JSON.stringify(values.type)} is not an RR type`;
-    const address = canonicalAddress(values.session);
-    if (address === null) return `${JSON.stringify(values.session)} is not an address`;
-    if (positionals.length === 0) return 'score needs at least one name';
-    const names: QName[] = [];
-    for (const text of positionals) {
-      const name = fromPresentation(text);
-      if (name === null) return `${JSON.stringify(text)} is not a domain name`;
-      names.push(name);
-    }
-    return { names, qtype, address, config: values.config ?? null, json: values.json };
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+interface ScoreOptions {
+  readonly names: readonly QName[];
+  readonly qtype: number;
+  readonly address: string;
+  readonly config: string | null;
+  readonly json: boolean;
+}
+
+function readOptions(args: readonly string[]): ScoreOptions | string {
+  const parsed = parseVerb(args, {
+    type: { type: 'string', default: 'A' },
+    session: { type: 'string', default: '127.0.0.1' },
+    config: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  });
+  if (parsed.kind === 'wrong') return parsed.message;
+  const { type, session, config = null, json } = parsed.values;
+  const qtype = typeFromName(type);
+  if (qtype === null) return `${JSON.stringify(type)} is not an RR type`;
+  const address = canonicalAddress(session);
+  if (address === null) return `${JSON.stringify(session)} is not an address`;
+  if (parsed.positionals.length === 0) return 'score needs at least one name';
+  const names: QName[] = [];
+  for (const text of parsed.positionals) {
+    const name = fromPresentation(text);
+    if (name === null) return `${JSON.stringify(text)} is not a domain name`;
+    names.push(name);
   }
+  return { names, qtype, address, config, json };
 }
 
 /** A pipeline that knows nothing yet: empty cache, no quarantine, ages unknown, meters that forget at exit. */

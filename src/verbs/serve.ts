@@ -3,7 +3,7 @@
  * the parts are put together in `kennel.ts`.
  */
 import { randomBytes } from 'node:crypto';
-import { parseArgs } from 'node:util';
+import type { ParseArgsOptionsConfig } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { type ControlApi, openControlApi } from '../control/api.ts';
 import { loadOrCreateToken, tokenPath } from '../control/token.ts';
@@ -12,7 +12,7 @@ import { controlPortOf } from '../kennel-control.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { version } from '../version.ts';
 import { loadConfig } from './load-config.ts';
-import { usageError, type VerbIo } from './verb.ts';
+import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
 /** Longer than an upstream exchange may take: what was asked before the signal is still answered. */
 const DRAIN_MS = 5_000;
@@ -32,17 +32,19 @@ the control API on 127.0.0.1:8053, state under the XDG state folder.
 
 /** Runs until a signal; 2 for wrong arguments or config, 3 when something cannot be opened. */
 export async function run(args: readonly string[], io: VerbIo): Promise<number> {
-  const options = readOptions(args);
-  if (typeof options === 'string') return usageError(io, options, usage);
-  const loaded = loadConfig(options, io.env);
+  const parsed = parseVerb(args, OPTIONS);
+  if (parsed.kind === 'wrong') return wrongUsage(io, usage, parsed.message);
+  if (parsed.positionals.length > 0) return wrongUsage(io, usage, 'serve takes options only');
+  const { config = null, mode = null, state = null, control = null, listen, upstream: upstreams, 'log-names': logNames } = parsed.values;
+  const loaded = loadConfig({ config, listen, upstreams, mode, state, control }, io.env);
   if (loaded.kind === 'failed') {
     for (const message of loaded.messages) io.stderr.write(`${message}\n`);
     return 2;
   }
   for (const warning of loaded.warnings) io.stderr.write(`warning: ${warning}\n`);
 
-  const log = createLog({ level: 'info', names: options.logNames, readable: process.stderr.isTTY === true });
-  const started = await startKennel(loaded.config, { version: version(), log: log.log });
+  const log = createLog({ level: 'info', names: logNames, readable: process.stderr.isTTY === true });
+  const started = await startKennel(loaded.config, { version: version(), log: log.log, logDropped: log.dropped });
   if (started.kind === 'failed') {
     for (const message of started.messages) io.stderr.write(`${message}\n`);
     return 3;
@@ -50,43 +52,15 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
   return serve(started.kennel, log, io);
 }
 
-interface ServeOptions {
-  readonly config: string | null;
-  readonly listen: readonly string[];
-  readonly upstreams: readonly string[];
-  readonly mode: string | null;
-  readonly state: string | null;
-  readonly control: string | null;
-  readonly logNames: boolean;
-}
-
-function readOptions(args: readonly string[]): ServeOptions | string {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        config: { type: 'string', short: 'c' },
-        listen: { type: 'string', multiple: true, default: [] },
-        upstream: { type: 'string', multiple: true, default: [] },
-        mode: { type: 'string' },
-        state: { type: 'string' },
-        control: { type: 'string' },
-        'log-names': { type: 'boolean', default: false },
-      },
-    });
-    return {
-      config: values.config ?? null,
-      listen: values.listen,
-      upstreams: values.upstream,
-      mode: values.mode ?? null,
-      state: values.state ?? null,
-      control: values.control ?? null,
-      logNames: values['log-names'],
-    };
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
+const OPTIONS = {
+  config: { type: 'string', short: 'c' },
+  listen: { type: 'string', multiple: true, default: [] as string[] },
+  upstream: { type: 'string', multiple: true, default: [] as string[] },
+  mode: { type: 'string' },
+  state: { type: 'string' },
+  control: { type: 'string' },
+  'log-names': { type: 'boolean', default: false },
+} as const satisfies ParseArgsOptionsConfig;
 
 async function serve(kennel: RunningKennel, log: Log, io: VerbIo): Promise<number> {
   // Signals count from here on: one that comes while the control API opens must still close what is open.
@@ -102,8 +76,9 @@ async function serve(kennel: RunningKennel, log: Log, io: VerbIo): Promise<numbe
   io.stdout.write(greeting(kennel, control));
   const signal = await ended;
   log.log.info({ signal }, 'closing: pending answers are sent, no more queries are taken');
-  await control.close();
+  // The control API last: probes see a resolver that drains, not one that is gone.
   await kennel.close(DRAIN_MS);
+  await control.close();
   log.flush();
   return 0;
 }
@@ -133,7 +108,10 @@ function greeting(kennel: RunningKennel, control: ControlApi): string {
     ['upstreams', config.upstreams.map((upstream) => upstream.text).join(', ')],
     ['control', `${control.address} (token in ${tokenPath(storage.folder.path)})`],
     ['state', storage.folder.path],
-    ['domain age', config.reputation.rdap === null && config.reputation.whois === null ? 'off' : 'asked by RDAP and WHOIS, for registrable domains only'],
+    [
+      'domain age',
+      config.reputation.rdap === null && config.reputation.whois === null ? 'off' : 'asked by RDAP and WHOIS, for registrable domains only',
+    ],
   ];
   const lines = rows.map(([key, value]) => `  ${key.padEnd(12)}${value}`);
   return [`Kennel ${version()}`, ...lines, ...lost(kennel)].join('\n').concat('\n');
@@ -143,6 +121,8 @@ function greeting(kennel: RunningKennel, control: ControlApi): string {
 function lost({ wouldHaveLost }: RunningKennel): string[] {
   if (wouldHaveLost === null) return [];
   if (wouldHaveLost.length === 0) return ['', 'Enforcing from now on. In the last 24 hours it would have refused nothing.'];
-  const lines = wouldHaveLost.map((group) => `  ${String(group.queries).padStart(7)}  ${group.parent}  ${group.reason}  e.g. ${group.exampleName}`);
+  const lines = wouldHaveLost.map(
+    (group) => `  ${String(group.queries).padStart(7)}  ${group.parent}  ${group.reason}  e.g. ${group.exampleName}`,
+  );
   return ['', 'Enforcing from now on. In the last 24 hours it would have refused:', ...lines];
 }

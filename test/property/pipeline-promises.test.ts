@@ -13,7 +13,15 @@ const label = fc.oneof(
   fc.stringMatching(/^[A-Z2-7]{1,40}$/),
   fc.stringMatching(/^[a-z]{3,12}-[a-z]{3,12}$/),
 );
-const parent = fc.constantFrom('evil.example', 'blocked.example', 'allowed.example', 'shop.co.uk', 'github.com', 'corp.example.net', 'example.com');
+const parent = fc.constantFrom(
+  'evil.example',
+  'blocked.example',
+  'allowed.example',
+  'shop.co.uk',
+  'github.com',
+  'corp.example.net',
+  'example.com',
+);
 const name = fc
   .tuple(fc.array(label, { maxLength: 3 }), parent, fc.constantFrom('', '', '', '.corp.example.net', '.default.svc.cluster.local'))
   .map(([labels, domain, suffix]) => `${[...labels, domain].join('.')}${suffix}`)

@@ -94,7 +94,12 @@ export class BottledKennel {
   }
 
   async send(packet: Uint8Array, options: AskOptions = {}): Promise<Uint8Array | null> {
-    const source = { address: options.client ?? '10.0.0.5', port: 40_000, protocol: options.protocol ?? 'udp', listener: '127.0.0.1:53' } as const;
+    const source = {
+      address: options.client ?? '10.0.0.5',
+      port: 40_000,
+      protocol: options.protocol ?? 'udp',
+      listener: '127.0.0.1:53',
+    } as const;
     return resolveQuery(this.pipeline, packet, source);
   }
 
@@ -140,7 +145,9 @@ export class BottledKennel {
       quarantines,
       cache: createAnswerCache({ maxEntries: 10_000, maxOctets: 16 * 1024 * 1024 }),
       inFlight: createInFlight<CachedAnswer | UpstreamTrouble>(1_000),
-      upstreams: new Map(groups.map((id) => [id, { id, available: () => true, exchange: (permit: SendPermit) => this.#exchange(id, permit) }])),
+      upstreams: new Map(
+        groups.map((id) => [id, { id, available: () => true, exchange: (permit: SendPermit) => this.#exchange(id, permit) }]),
+      ),
       groupsTrustedForAd: new Set(),
       ages: {
         ageDays: (domain) => {
@@ -182,7 +189,16 @@ function configOf(text: string): Config {
 }
 
 function queryPacket(name: string, options: AskOptions): Uint8Array {
-  const opt = { type: 'OPT' as const, name: '.' as const, udpPayloadSize: 1232, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] };
+  const opt = {
+    type: 'OPT' as const,
+    name: '.' as const,
+    udpPayloadSize: 1232,
+    extendedRcode: 0,
+    ednsVersion: 0,
+    flags: 0,
+    flag_do: false,
+    options: [],
+  };
   return dnsPacket.encode({
     type: 'query',
     id: 4711,

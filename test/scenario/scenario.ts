@@ -104,7 +104,12 @@ async function runStep(kennel: BottledKennel, step: Step): Promise<string[]> {
   return [];
 }
 
-async function askAndCompare(kennel: BottledKennel, question: z.infer<typeof ask>, count: number, expected: z.infer<typeof expectation>): Promise<string[]> {
+async function askAndCompare(
+  kennel: BottledKennel,
+  question: z.infer<typeof ask>,
+  count: number,
+  expected: z.infer<typeof expectation>,
+): Promise<string[]> {
   const sentBefore = kennel.sent.length;
   const { name, client, type, protocol, plain } = question;
   const options = {
@@ -132,18 +137,22 @@ async function askAndCompare(kennel: BottledKennel, question: z.infer<typeof ask
   const problems: string[] = [];
   for (const [key, value] of Object.entries(expected)) {
     if (key === 'edeText') {
-      if (!(reply.ede[0]?.text ?? '').includes(String(value))) problems.push(`EDE text is ${JSON.stringify(reply.ede[0]?.text)}, not … ${String(value)} …`);
+      if (!(reply.ede[0]?.text ?? '').includes(String(value)))
+        problems.push(`EDE text is ${JSON.stringify(reply.ede[0]?.text)}, not … ${String(value)} …`);
       continue;
     }
     const actual = seen[key as keyof typeof seen];
-    if (JSON.stringify(actual) !== JSON.stringify(value)) problems.push(`${key} is ${JSON.stringify(actual)}, not ${JSON.stringify(value)}`);
+    if (JSON.stringify(actual) !== JSON.stringify(value))
+      problems.push(`${key} is ${JSON.stringify(actual)}, not ${JSON.stringify(value)}`);
   }
   return problems;
 }
 
 function scriptOf(scenario: Scenario): BottledKennel['script'] {
   return ({ name, type }: SentQuestion): UpstreamResponse | null => {
-    const rule = scenario.upstream.find(({ below, type: only }) => (name === below || name.endsWith(`.${below}`)) && (only === undefined || only === type));
+    const rule = scenario.upstream.find(
+      ({ below, type: only }) => (name === below || name.endsWith(`.${below}`)) && (only === undefined || only === type),
+    );
     const qname = nameOf(name);
     if (rule === undefined) return { rcode: RCODE.NXDOMAIN, answers: [], authority: [soaRecord(qname, 300, 300)], authenticData: false };
     if (rule.silent === true) return null;

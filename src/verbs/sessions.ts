@@ -1,10 +1,11 @@
 /**
  * `kennel sessions` and `kennel sessions show S`: who asked, how it scored, what it let out. Only asks and prints.
  */
-import type { SessionDetailView, SessionView } from '../views.ts';
-import { askControl, CONTROL_OPTIONS, CONTROL_USAGE, parseVerb, print, type VerbIo, wrongUsage } from './control-verb.ts';
+import type { SessionDetailView, SessionView } from '../control/views.ts';
+import { askControl, CONTROL_OPTIONS, CONTROL_USAGE, print } from './control-verb.ts';
 import type { LocateOptions } from './locate.ts';
 import { fields, number, table, time } from './printing.ts';
+import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
 export const usage = `usage:
   kennel sessions

@@ -2,10 +2,11 @@
  * `kennel quarantine list|show|release`: the review queue of the running server. Only asks and prints; a release is decided
  * and written by the server.
  */
-import type { QuarantineDetailView, QuarantineView } from '../views.ts';
-import { askControl, CONTROL_OPTIONS, CONTROL_USAGE, parseVerb, print, type VerbIo, wrongUsage } from './control-verb.ts';
+import type { QuarantineDetailView, QuarantineView } from '../control/views.ts';
+import { askControl, CONTROL_OPTIONS, CONTROL_USAGE, print } from './control-verb.ts';
 import type { LocateOptions } from './locate.ts';
 import { fields, number, signalTable, table, time } from './printing.ts';
+import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
 export const usage = `usage:
   kennel quarantine list [--all]

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openControlApi } from '../../../src/control/api.ts';
 import { loadOrCreateToken } from '../../../src/control/token.ts';
-import * as explain from '../../../src/control/verbs/explain.ts';
-import * as healthcheck from '../../../src/control/verbs/healthcheck.ts';
-import * as quarantine from '../../../src/control/verbs/quarantine.ts';
-import * as sessions from '../../../src/control/verbs/sessions.ts';
-import { EXPLANATION, FakeControlPort } from './fake-control-port.ts';
+import * as explain from '../../../src/verbs/explain.ts';
+import * as healthcheck from '../../../src/verbs/healthcheck.ts';
+import * as quarantine from '../../../src/verbs/quarantine.ts';
+import * as sessions from '../../../src/verbs/sessions.ts';
+import { EXPLANATION, FakeControlPort } from '../control/fake-control-port.ts';
 
 const cleanUps: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {

@@ -1,9 +1,10 @@
 /**
  * `kennel explain NAME`: what the running server would do with a query now, and why. Changes nothing there.
  */
-import type { ExplanationView } from '../control-port.ts';
-import { askControl, CONTROL_OPTIONS, CONTROL_USAGE, parseVerb, print, type VerbIo, wrongUsage } from './control-verb.ts';
+import type { ExplanationView } from '../control/control-port.ts';
+import { askControl, CONTROL_OPTIONS, CONTROL_USAGE, print } from './control-verb.ts';
 import { fields, number, signalTable } from './printing.ts';
+import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
 export const usage = `usage:
   kennel explain NAME [--type TYPE] [--session SESSION]

@@ -2,11 +2,12 @@
  * `kennel healthcheck`: exit code 0 when the running server is ready. For HEALTHCHECK lines and scripts: needs no token.
  */
 
-import { callControl } from '../client.ts';
-import type { Readiness } from '../control-port.ts';
-import { CONTROL_OPTIONS, CONTROL_USAGE, parseVerb, print, unreachable, type VerbIo, wrongUsage } from './control-verb.ts';
+import { callControl } from '../control/client.ts';
+import type { Readiness } from '../control/control-port.ts';
+import { CONTROL_OPTIONS, CONTROL_USAGE, print, unreachable } from './control-verb.ts';
 import { locate } from './locate.ts';
 import { plainText } from './printing.ts';
+import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
 export const usage = `usage:
   kennel healthcheck

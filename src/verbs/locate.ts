@@ -3,11 +3,11 @@
  * Reads only these two keys of a config file; whether the rest is right is for the server to say.
  */
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
-import type { ControlEndpoint } from '../../config/config.ts';
-import { parseControlEndpoint } from '../../config/values.ts';
-import { tokenPath } from '../token.ts';
+import { resolve } from 'node:path';
+import type { ControlEndpoint } from '../config/config.ts';
+import { parseControlEndpoint } from '../config/values.ts';
+import { tokenPath } from '../control/token.ts';
+import { defaultStateFolder } from './default-state-folder.ts';
 
 export interface LocateOptions {
   readonly control?: string | undefined;
@@ -32,15 +32,9 @@ export async function locate(options: LocateOptions, env: Readonly<Record<string
   return { kind: 'located', endpoint: endpoint.value, address, tokenFile: options['token-file'] ?? tokenPath(stateFolder) };
 }
 
-/** XDG Base Directory Specification: an empty variable counts as unset. */
-function defaultStateFolder(env: Readonly<Record<string, string | undefined>>): string {
-  const stateHome = env['XDG_STATE_HOME'] || join(env['HOME'] || homedir(), '.local', 'state');
-  return join(stateHome, 'kennel');
-}
-
 /** `listen.control` and `state` of a config file, or what is wrong with it. The YAML reader is loaded only here. */
 async function readConfigFile(path: string): Promise<{ readonly control?: string; readonly state?: string } | string> {
-  const { readYaml } = await import('../../config/yaml-source.ts');
+  const { readYaml } = await import('../config/yaml-source.ts');
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

@@ -2,17 +2,12 @@
  * What the verbs over the control API have in common: their options, calling the API, and the exit codes of failures
  * (0 done, 1 a finding, 2 wrong usage or config, 3 a runtime failure). What a verb asks for and prints is its own.
  */
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { type ControlCall, callControl } from '../client.ts';
-import { readToken } from '../token.ts';
+import type { ParseArgsOptionsConfig } from 'node:util';
+import { type ControlCall, callControl } from '../control/client.ts';
+import { readToken } from '../control/token.ts';
 import { type LocateOptions, locate } from './locate.ts';
 import { jsonText, plainText } from './printing.ts';
-
-export interface VerbIo {
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
+import type { VerbIo } from './verb.ts';
 
 export const CONTROL_OPTIONS = {
   control: { type: 'string' },
@@ -30,21 +25,6 @@ export const CONTROL_USAGE = `options:
   --config FILE      read both from this config file`;
 
 const TIMEOUT_MS = 15_000;
-
-/** Parses a verb's arguments; an unknown option or a missing value is `wrong`. */
-export function parseVerb<Options extends ParseArgsOptionsConfig>(args: readonly string[], options: Options) {
-  try {
-    return { kind: 'parsed' as const, ...parseArgs({ args: [...args], options, allowPositionals: true, strict: true }) };
-  } catch (error) {
-    return { kind: 'wrong' as const, message: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-/** Exit code 2, with what is wrong and how it goes. */
-export function wrongUsage(io: VerbIo, usage: string, message: string): number {
-  io.stderr.write(`${plainText(message)}\n\n${usage}\n`);
-  return 2;
-}
 
 export type Asked<Body> = { readonly kind: 'answer'; readonly body: Body } | { readonly kind: 'exit'; readonly code: number };
 
