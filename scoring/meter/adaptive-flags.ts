@@ -14,14 +14,14 @@ export const KRICHEVSKY_TROFIMOV: FlagPrior = { yes: 0.5, no: 0.5 };
 
 export class AdaptiveFlag {
   readonly #priors: readonly FlagPrior[];
-  readonly #yes: Uint32Array;
-  readonly #no: Uint32Array;
+  readonly #yes: number[];
+  readonly #no: number[];
 
   /** One prior per context. */
   constructor(priors: readonly FlagPrior[]) {
     this.#priors = priors;
-    this.#yes = new Uint32Array(priors.length);
-    this.#no = new Uint32Array(priors.length);
+    this.#yes = priors.map(() => 0);
+    this.#no = priors.map(() => 0);
   }
 
   /** −log2 q(value | context): over both values the q sum to 1. */

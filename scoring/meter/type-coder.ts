@@ -36,6 +36,9 @@ const OTHER_TYPES_BITS = Math.log2(65_536 - PRIOR_SHARES.length);
 const PRIOR_WEIGHT = 2;
 
 const SLOTS = OTHER + 1;
+/** A context's cells: one per slot, and its total. */
+const TOTAL = SLOTS;
+const CELLS_PER_CONTEXT = SLOTS + 1;
 const SLOT_OF_TYPE = new Map(PRIOR_SHARES.map(([qtype], slot) => [qtype, slot]));
 
 /** The context of a new name's first type; further types are coded in the context of the type before them. */
@@ -43,7 +46,6 @@ const FIRST_TYPE = 0;
 
 export class TypeCoder {
   readonly #counts = new Map<number, number>();
-  readonly #totals = new Map<number, number>();
 
   /** −log2 q(qtype) as the first type of a new name: over all 65,536 types the q sum to at most 1. */
   firstBits(qtype: number): number {
@@ -71,15 +73,15 @@ export class TypeCoder {
 
   /** q(slot | context), by counts added to the prior. */
   #share(context: number, slot: number): number {
-    const seen = this.#counts.get(context * SLOTS + slot) ?? 0;
-    const total = this.#totals.get(context) ?? 0;
+    const seen = this.#counts.get(context * CELLS_PER_CONTEXT + slot) ?? 0;
+    const total = this.#counts.get(context * CELLS_PER_CONTEXT + TOTAL) ?? 0;
     return (seen + PRIOR_WEIGHT * priorShare(slot)) / (total + PRIOR_WEIGHT);
   }
 
   #learn(context: number, slot: number): void {
-    const cell = context * SLOTS + slot;
-    this.#counts.set(cell, (this.#counts.get(cell) ?? 0) + 1);
-    this.#totals.set(context, (this.#totals.get(context) ?? 0) + 1);
+    for (const cell of [context * CELLS_PER_CONTEXT + slot, context * CELLS_PER_CONTEXT + TOTAL]) {
+      this.#counts.set(cell, (this.#counts.get(cell) ?? 0) + 1);
+    }
   }
 }
 

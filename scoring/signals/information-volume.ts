@@ -4,8 +4,8 @@
  * Source: Paxson et al. 2013 (information bound per client and domain); the bits are the leak meter's.
  * Blind to whatever stays below a few hundred bits, and to timing.
  */
-import { benignBits } from '../meter/name-coder.ts';
 import type { Observation } from '../observation.ts';
+import { shapeOf } from './name-shape.ts';
 
 export function parentVolumeBits({ parentBits, leakBits }: Observation): number {
   return parentBits + leakBits;
@@ -24,5 +24,5 @@ export function unlistedParentCount({ unlistedParents }: Observation): number {
  * Goes on growing when the budget is spent and nothing leaves any more, so that a thief who keeps trying is seen.
  */
 export function triedVolumeDoublings({ fanOut, labels }: Observation): number {
-  return Math.log2(Math.max(fanOut * benignBits(labels), 1));
+  return Math.log2(Math.max(fanOut * shapeOf(labels).benignBits, 1));
 }

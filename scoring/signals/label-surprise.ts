@@ -3,15 +3,14 @@
  * (−Σ log2 p_benign(symbol | two before)) / (octets + 1); n-grams against tunnels: Born and Gustafson 2010.
  * Sees hex and base32 in a single label. Blind to words; one short label says little, so it is shrunk towards the typical value.
  */
-import { benignBits } from '../meter/name-coder.ts';
 import type { Observation } from '../observation.ts';
+import { shapeOf } from './name-shape.ts';
 
 /** Median of the benign names, and how many symbols it weighs: a three-letter label must not look like a tunnel. */
 const TYPICAL_BITS = 3.6;
 const TYPICAL_WEIGHT = 8;
 
 export function labelSurpriseBits({ labels }: Observation): number {
-  let symbols = 1;
-  for (const label of labels) symbols += label.length + 1;
-  return (benignBits(labels) + TYPICAL_BITS * TYPICAL_WEIGHT) / (symbols + TYPICAL_WEIGHT);
+  const { benignBits, symbols } = shapeOf(labels);
+  return (benignBits + TYPICAL_BITS * TYPICAL_WEIGHT) / (symbols + TYPICAL_WEIGHT);
 }

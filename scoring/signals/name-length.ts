@@ -4,15 +4,14 @@
  * The labels are those below the registrable domain.
  */
 import type { Observation } from '../observation.ts';
+import { shapeOf } from './name-shape.ts';
 
 export function nameLengthOctets({ nameOctets }: Observation): number {
   return nameOctets;
 }
 
 export function longestLabelOctets({ labels }: Observation): number {
-  let longest = 0;
-  for (const label of labels) longest = Math.max(longest, label.length);
-  return longest;
+  return shapeOf(labels).longestLabelOctets;
 }
 
 export function labelCount({ labels }: Observation): number {
