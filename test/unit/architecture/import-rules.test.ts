@@ -44,7 +44,7 @@ describe('a violation is found:', () => {
     ['reputation reads the database', 'src/reputation/rdap.ts', "import Database from 'better-sqlite3';", 'npm:better-sqlite3'],
     ['storage knows a session', 'src/storage/meters.ts', "import type { Session } from '../session/session.ts';", 'src/session/session.ts'],
     ['control reaches into the cache', 'src/control/api.ts', "import { peek } from '../cache/cache.ts';", 'src/cache/cache.ts'],
-    ['somebody imports the entry point', 'src/verbs/serve.ts', "import { main } from '../../main.ts';", 'src/main.ts'],
+    ['somebody imports the entry point', 'src/verbs/serve.ts', "import { main } from '../main.ts';", 'src/main.ts'],
     ['a test imports the entry point', 'test/unit/main.test.ts', "import '../../src/main.ts';", 'src/main.ts'],
     ['the program uses a test', 'src/main.ts', "import { fake } from '../test/lab/fake.ts';", 'test/lab/fake.ts'],
     ['a folder without a rule', 'src/mystery/box.ts', "import './lid.ts';", 'src/mystery/lid.ts'],
