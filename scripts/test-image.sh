@@ -41,7 +41,11 @@ check() { # check WHAT COMMAND…
 
 # The Debian base, and a second one with this machine's Node and npm, their settings and certificates: nothing of it is kept.
 base=${KENNEL_IMAGE_BASE:-$work/base}
-[ -e "$base/etc/debian_version" ] || debootstrap --variant=minbase --include=ca-certificates,binutils bookworm "$base" >"$work/debootstrap.log"
+if [ ! -e "$base/etc/debian_version" ]; then
+  debootstrap --variant=minbase --include=ca-certificates,binutils bookworm "$base" >"$work/debootstrap.log"
+  # Every build stage copies the base: less in it is less to copy.
+  rm -rf "$base"/var/cache/apt/archives/*.deb "$base"/var/lib/apt/lists/* "$base"/usr/share/{doc,man,locale}
+fi
 
 container=$(buildah from scratch)
 buildah add --quiet "$container" "$base" / >/dev/null
