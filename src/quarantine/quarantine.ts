@@ -332,7 +332,7 @@ class QuarantineTable implements Quarantines {
     // The first change that is not on disk is the one to tell: it says what the session came from.
     entry.unwritten ??= change;
     this.#unwritten.add(entry);
-    const written = this.#takeToken() ? this.#write(entry) : notRecorded();
+    const written = this.#hasRoom(entry) && this.#takeToken() ? this.#write(entry) : notRecorded();
     this.#onChange(record, change);
     return written;
   }
@@ -434,10 +434,12 @@ class QuarantineTable implements Quarantines {
   }
 
   #freeId(nowMs: number): string {
-    for (;;) {
+    // A few of a million are taken at most: not to find a free one means that the randomness isn't random.
+    for (let attempt = 0; attempt < 100; attempt++) {
       const id = quarantineId(nowMs, this.#randomOctets);
       if (!this.#byId.has(id)) return id;
     }
+    throw new Error('no free quarantine identifier');
   }
 }
 

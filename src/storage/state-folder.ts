@@ -113,7 +113,7 @@ function createFolder(path: string, database: Database.Database, randomOctets: (
     key: (purpose) => {
       const stored = select.get(`key:${purpose}`)?.value;
       if (stored !== undefined) return Uint8Array.from(Buffer.from(stored));
-      const made = randomOctets(KEY_OCTETS);
+      const made = Uint8Array.from(randomOctets(KEY_OCTETS));
       upsert.run(`key:${purpose}`, Buffer.from(made));
       return made;
     },

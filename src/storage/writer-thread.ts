@@ -146,9 +146,10 @@ export function startWriterThread<Body>(options: WriterThreadOptions): WriterThr
       const id = nextId++;
       const target = worker;
       return new Promise((resolve, reject) => {
-        pending.set(id, { resolve, reject, deadlineMs: performance.now() + options.patienceMs });
         const message: ToWriter<Body> = { kind: 'write', id, body };
+        // First, because it throws for what can't be copied to a thread; the answer comes in a later turn.
         target.postMessage(message);
+        pending.set(id, { resolve, reject, deadlineMs: performance.now() + options.patienceMs });
       });
     },
     close: async () => {

@@ -1,0 +1,143 @@
+/** The decision log: never in the way of a query, evidence before the rest, and the questions people ask of it. */
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { DecisionRecord } from '../../../src/pipeline/ports.ts';
+import { type DecisionOptions, type Decisions, openDecisions } from '../../../src/storage/decisions.ts';
+import { sampleDecision } from './sample-records.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+async function open(options: DecisionOptions = {}, file = join(temporaryFolder(), 'decisions.sqlite')): Promise<Decisions> {
+  const opened = await openDecisions(file, options);
+  if (opened.kind === 'error') throw new Error(opened.message);
+  onTestFinished(opened.decisions.close);
+  return opened.decisions;
+}
+
+function idsOf(records: readonly DecisionRecord[]): string[] {
+  return records.map((record) => record.id);
+}
+
+/** What observe mode lets pass and enforcing would refuse. */
+function wouldRefuse(id: string, changes: Partial<DecisionRecord> = {}): DecisionRecord {
+  return sampleDecision(id, { wouldVerdict: 'refuse', ...changes });
+}
+
+describe('the decision log', () => {
+  test('gives a decision back field by field, as soon as it was recorded', async () => {
+    const decisions = await open();
+    const full = sampleDecision('d-1', {
+      verdict: 'quarantine',
+      wouldVerdict: 'quarantine',
+      afterWouldQuarantine: true,
+      rule: 'registry: **.example.com',
+      forwarded: false,
+    });
+    decisions.record(full);
+    expect(await decisions.byId('d-1')).toEqual(full);
+    expect(await decisions.byId('d-2')).toBeNull();
+  });
+
+  test('finds by session, by verdict or would-verdict, and by name, newest first', async () => {
+    const decisions = await open();
+    decisions.record(sampleDecision('d-1', { atMs: 1 }));
+    decisions.record(sampleDecision('d-2', { atMs: 2, session: '10.0.0.6', verdict: 'refuse', wouldVerdict: 'refuse' }));
+    decisions.record(wouldRefuse('d-3', { atMs: 3, qname: 'b.example' }));
+    decisions.record(sampleDecision('d-4', { atMs: 4, qname: 'b.example' }));
+    expect(idsOf(await decisions.recent({ limit: 3 }))).toEqual(['d-4', 'd-3', 'd-2']);
+    expect(idsOf(await decisions.recent({ session: '10.0.0.6', limit: 9 }))).toEqual(['d-2']);
+    expect(idsOf(await decisions.recent({ verdicts: ['refuse', 'quarantine'], limit: 9 }))).toEqual(['d-3', 'd-2']);
+    expect(idsOf(await decisions.recent({ session: '10.0.0.5', verdicts: ['refuse'], limit: 9 }))).toEqual(['d-3']);
+    expect(idsOf(await decisions.byName('b.example', 9))).toEqual(['d-4', 'd-3']);
+  });
+
+  test('groups what enforcing would have refused by parent and reason', async () => {
+    const decisions = await open();
+    decisions.record(wouldRefuse('d-1', { atMs: 10, parent: 'a.example', reason: 'parent-budget', qname: '1.a.example' }));
+    decisions.record(
+      wouldRefuse('d-2', { atMs: 20, parent: 'a.example', reason: 'parent-budget', qname: '2.a.example', session: '10.0.0.6' }),
+    );
+    decisions.record(wouldRefuse('d-3', { atMs: 30, parent: 'a.example', reason: 'score', wouldVerdict: 'quarantine' }));
+    decisions.record(wouldRefuse('d-old', { atMs: 5 }));
+    decisions.record(wouldRefuse('d-refused-anyway', { atMs: 40, verdict: 'refuse', parent: 'blocked.example' }));
+    decisions.record(sampleDecision('d-fine', { atMs: 50 }));
+    expect(await decisions.wouldBlockSince(10)).toEqual([
+      {
+        parent: 'a.example',
+        reason: 'parent-budget',
+        queries: 2,
+        sessions: 2,
+        names: 2,
+        quarantines: 0,
+        lastAtMs: 20,
+        exampleName: '2.a.example',
+      },
+      {
+        parent: 'a.example',
+        reason: 'score',
+        queries: 1,
+        sessions: 1,
+        names: 1,
+        quarantines: 1,
+        lastAtMs: 30,
+        exampleName: 'www.example.com',
+      },
+    ]);
+  });
+
+  test('drops plain decisions before evidence when the queue is full, and counts both', async () => {
+    const decisions = await open({ queueLimit: 4, batchMs: 60_000 });
+    for (let n = 0; n < 4; n++) decisions.record(sampleDecision(`plain-${n}`));
+    for (let n = 0; n < 5; n++) decisions.record(wouldRefuse(`evidence-${n}`));
+    decisions.record(sampleDecision('plain-late'));
+    expect(decisions.dropped).toBe(6);
+    expect(decisions.alarms()).toEqual(['6 decisions were not kept']);
+    expect(idsOf(await decisions.recent({ limit: 9 })).sort()).toEqual(['evidence-0', 'evidence-1', 'evidence-2', 'evidence-3']);
+  });
+
+  test('never throws into the query path when the disk is full; evidence waits, the rest is given up', async () => {
+    const decisions = await open({ maxPages: 10, batchMs: 60_000 });
+    decisions.record(sampleDecision('plain', { reason: 'x'.repeat(50_000) }));
+    decisions.record(wouldRefuse('evidence', { reason: 'x'.repeat(50_000) }));
+    await decisions.flush();
+    expect(decisions.dropped).toBe(1);
+    expect(decisions.alarms()).toEqual([expect.stringMatching(/decisions cannot be written: .*full/), '1 decisions were not kept']);
+    decisions.record(sampleDecision('after'));
+  });
+
+  test('keeps no more rows than it may', async () => {
+    const decisions = await open({ retention: { days: 10_000, rows: 100 } });
+    for (let n = 0; n < 5_000; n++) decisions.record(sampleDecision(`d-${n}`, { atMs: 1_770_000_000_000 + n }));
+    await decisions.flush();
+    await decisions.upkeep();
+    const kept = await decisions.recent({ limit: 1_000 });
+    expect(kept).toHaveLength(100);
+    expect(kept.at(-1)?.id).toBe('d-4900');
+  });
+
+  test('keeps nothing for longer than it may', async () => {
+    const decisions = await open({ retention: { days: 1, rows: 1_000_000 } });
+    const nowMs = Date.now();
+    for (let n = 0; n < 3_000; n++) decisions.record(sampleDecision(`old-${n}`, { atMs: nowMs - 2 * 86_400_000 }));
+    decisions.record(sampleDecision('new', { atMs: nowMs }));
+    await decisions.flush();
+    await decisions.upkeep();
+    expect(idsOf(await decisions.recent({ limit: 10 }))).toEqual(['new']);
+  });
+
+  test('writes what is queued when it closes', async () => {
+    const file = join(temporaryFolder(), 'decisions.sqlite');
+    const first = await open({ batchMs: 60_000 }, file);
+    first.record(sampleDecision('d-1'));
+    await first.close();
+    const second = await open({}, file);
+    expect(idsOf(await second.recent({ limit: 9 }))).toEqual(['d-1']);
+  });
+
+  test('writes by itself within the batch time', async () => {
+    const file = join(temporaryFolder(), 'decisions.sqlite');
+    const writer = await open({ batchMs: 20 }, file);
+    const reader = await open({}, file);
+    writer.record(sampleDecision('d-1'));
+    await expect.poll(() => reader.byId('d-1')).not.toBeNull();
+  });
+});
