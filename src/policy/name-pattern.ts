@@ -23,8 +23,7 @@ export function parsePattern(text: string): NamePattern | { problem: string } {
   if (/^\*+$/.test(text) || (kind !== 'exact' && (fixed === '' || fixed === '.'))) {
     return { problem: `"${text}" would match every name; list names, or set the policy's default` };
   }
-  // An asterisk is an octet like others to DNS, but nobody who writes one here means the octet; `\*` says so.
-  if (/(?<!\\)\*/.test(fixed)) return { problem: `"${text}": an asterisk stands for whole labels and only at the front: *.a.b or **.a.b` };
+  if (fixed.includes('*')) return { problem: `"${text}": an asterisk stands for whole labels and only at the front: *.a.b or **.a.b` };
   const base = parseDomainName(fixed);
   if (base === null) return { problem: `"${text}" is not a domain name` };
   if (labelCount(base) === 0) return { problem: `"${text}" is the root, not a name` };
@@ -35,11 +34,14 @@ export function parsePattern(text: string): NamePattern | { problem: string } {
   return { kind, base, text: PREFIX[kind] + written };
 }
 
-/** A domain name as people write it: RFC 1035 §5.1 form, or Unicode that becomes punycode; null when it is neither. */
+/**
+ * A domain name as people write it: letters, digits, dashes and underscores, or Unicode that becomes punycode; null when it is
+ * neither. DNS itself takes any octet, but in a config another character is a slip (a URL, an address), not a name.
+ */
 export function parseDomainName(text: string): QName | null {
-  if (/^[ -~]*$/.test(text)) return fromPresentation(text);
-  // IDNA drops or maps much of what is not a letter; what people meant as a name has no blanks and controls.
-  if (/[\s\p{C}]/u.test(text)) return null;
+  if (/^[A-Za-z0-9_.-]*$/.test(text)) return fromPresentation(text);
+  // IDNA drops or maps much of what is not a letter, so it gets Unicode names alone.
+  if (/^[ -~]*$/.test(text) || /[\s\p{C}]/u.test(text)) return null;
   const ascii = domainToASCII(text);
-  return ascii === '' ? null : fromPresentation(ascii);
+  return /^[a-z0-9_.-]+$/.test(ascii) ? fromPresentation(ascii) : null;
 }

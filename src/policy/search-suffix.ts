@@ -45,7 +45,7 @@ export class SearchSuffixes {
   /** The name behind the longest suffix that leaves at least two labels ending in a public top-level domain; null when there is none. */
   strip(qname: QName): Unsuffixed | null {
     const total = labelCount(qname);
-    return this.#stripService(qname, total) ?? this.#stripListed(qname, total);
+    return isAtOrBelow(qname, this.#services.name) ? this.#stripService(qname, total) : this.#stripListed(qname, total);
   }
 
   #stripListed(qname: QName, total: number): Unsuffixed | null {
@@ -59,14 +59,20 @@ export class SearchSuffixes {
 
   /** Below `svc.cluster.local` the first cut takes the namespace along; `SERVICE.NAMESPACE` itself is the regular form of a service. */
   #stripService(qname: QName, total: number): Unsuffixed | null {
-    const { name, labels } = this.#services;
-    if (!isAtOrBelow(qname, name)) return null;
+    const { labels } = this.#services;
     const behindNamespace = withoutLast(qname, labels + 1, total);
+    if (behindNamespace !== null && isPodOrPort(labelsOf(behindNamespace))) return null;
     if (behindNamespace !== null && isForeign(behindNamespace)) return { name: behindNamespace, suffixLabels: labels + 1 };
     const behindServices = withoutLast(qname, labels, total);
     if (behindServices !== null && total - labels > 2 && isForeign(behindServices)) return { name: behindServices, suffixLabels: labels };
     return null;
   }
+}
+
+/** `web-0.web`, `10-0-0-5.web` and `_http._tcp.web`: what Kubernetes itself puts before a namespace besides a service. */
+function isPodOrPort(labels: readonly string[]): boolean {
+  const [first = '', second = ''] = labels;
+  return labels.length === 2 ? /-\d+$/.test(first) : labels.length === 3 && first.startsWith('_') && second.startsWith('_');
 }
 
 function suffixOfText(text: string): Suffix {
