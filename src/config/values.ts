@@ -19,15 +19,12 @@ export function parseDuration(text: string): Reading<number> {
 
 const DNS_PORT = 53;
 
-/** `127.0.0.1:53`, `[::1]:53`, or an address alone for port 53. */
-export function parseEndpoint(text: string, defaultPort: number = DNS_PORT): Reading<Endpoint> {
+/** `127.0.0.1:53`, `[::1]:53`, or `127.0.0.1` and `[::1]` for port 53. IPv6 in brackets always: `::1:53` is an address of its own. */
+export function parseEndpoint(text: string): Reading<Endpoint> {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
-  const written = match?.[1] ?? match?.[2] ?? text;
-  const address = canonicalAddress(written);
-  if (address === null) {
-    return { problem: `"${text}" is not IP:PORT, such as 127.0.0.1:53 or [::1]:53${written.includes('%') ? ' (no zone)' : ''}` };
-  }
-  const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
+  const address = canonicalAddress(match?.[1] ?? match?.[2] ?? '');
+  if (address === null) return { problem: `"${text}" is not IP:PORT, such as 127.0.0.1:53 or [::1]:53` };
+  const port = match?.[3] === undefined ? DNS_PORT : Number(match[3]);
   if (port < 1 || port > 65_535) return { problem: `"${text}": ports are 1 to 65535` };
   return { value: { address, port } };
 }

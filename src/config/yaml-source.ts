@@ -32,6 +32,7 @@ const MAX_NODES = 200_000;
 const MAX_ALIASES = 100;
 /** More would not be read. */
 const MAX_PROBLEMS = 100;
+const CORE_TAGS = new Set(['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((name) => `tag:yaml.org,2002:${name}`));
 const TOO_DEEP = `nested more than ${MAX_DEPTH} levels deep`;
 
 /** Reads one YAML 1.2 document (core schema). Never throws. */
@@ -51,7 +52,8 @@ export function readYaml(text: string): { readonly source: YamlSource } | { read
     uniqueKeys: false,
     prettyErrors: false,
     lineCounter: lines,
-    logLevel: 'silent',
+    // Not 'silent', which would also silence a second document.
+    logLevel: 'error',
   });
   const found = [...document.errors, ...document.warnings].slice(0, MAX_PROBLEMS);
   // The library reports its exhausted stack as an error like others, followed by one for each bracket it gave up on.
@@ -105,6 +107,8 @@ class Reader {
     const offset = node.range?.[0] ?? 0;
     if (!this.#values.has(pathKey(path))) this.#values.set(pathKey(path), offset);
     if (isAlias(node)) return this.#follow(node, path, depth);
+    // The library knows more tags than the core schema has, and follows them when they are written out.
+    if (node.tag !== undefined && !CORE_TAGS.has(node.tag)) return this.#refuse(node, path, `the tag ${node.tag} has no meaning here`);
     if ('anchor' in node && typeof node.anchor === 'string') this.#anchors.set(node.anchor, node);
     if (isScalar(node)) return node.value;
     if (isSeq<Node>(node)) return this.#sequence(node.items, path, depth);
