@@ -16,6 +16,7 @@ export interface NameShape {
 
 const LEFTMOST_LABELS = 2;
 
+const octetCounts = new Uint8Array(256);
 const shapes = new WeakMap<readonly string[], NameShape>();
 
 /** The shape of these labels. They must not be changed afterwards. */
@@ -42,13 +43,18 @@ function measure(labels: readonly string[]): NameShape {
   };
 }
 
+/** H = log2 n − (1/n) Σ c log2 c over the octets' counts c; the scratch table is all zeros again afterwards. */
 function entropyOf(text: string): number {
-  const counts = new Uint8Array(256);
   for (let at = 0; at < text.length; at++) {
     const octet = text.charCodeAt(at) & 0xff;
-    counts[octet] = (counts[octet] ?? 0) + 1;
+    octetCounts[octet] = (octetCounts[octet] ?? 0) + 1;
   }
-  let bits = 0;
-  for (const count of counts) if (count > 0) bits -= (count / text.length) * Math.log2(count / text.length);
-  return bits;
+  let sum = 0;
+  for (let at = 0; at < text.length; at++) {
+    const octet = text.charCodeAt(at) & 0xff;
+    const count = octetCounts[octet] ?? 0;
+    if (count > 1) sum += count * Math.log2(count);
+    octetCounts[octet] = 0;
+  }
+  return text.length === 0 ? 0 : Math.max(Math.log2(text.length) - sum / text.length, 0);
 }
