@@ -19,43 +19,50 @@ export function loadPopularDomains(file: URL = SHIPPED): PopularDomains {
   return popularDomains(gunzipSync(readFileSync(file)).toString('latin1'));
 }
 
-/** The table of a text with one name a line, sorted by octets, `#` lines first. The text itself is searched: one string instead of 90,000. */
+/**
+ * The table of a text with one name a line, sorted by octets, `#` lines first. The text itself is searched, through an index of
+ * its lines: half a megabyte more than the text, where a Set of as many strings takes ten.
+ */
 export function popularDomains(text: string): PopularDomains {
-  const start = endOfComments(text);
-  let size = 0;
-  for (let at = text.indexOf('\n', start); at >= 0; at = text.indexOf('\n', at + 1)) size += 1;
-  return { size, has: (icannDomain) => contains(text, start, icannDomain) };
+  const starts = lineStarts(text);
+  return { size: starts.length, has: (icannDomain) => contains(text, starts, icannDomain) };
 }
 
-function endOfComments(text: string): number {
-  let at = 0;
-  while (text.charCodeAt(at) === 0x23) at = text.indexOf('\n', at) + 1;
-  return at;
+function lineStarts(text: string): Uint32Array {
+  const starts: number[] = [];
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf('\n', start);
+    const end = newline < 0 ? text.length : newline;
+    if (end > start && text.charCodeAt(start) !== HASH_SIGN) starts.push(start);
+    start = end + 1;
+  }
+  return Uint32Array.from(starts);
 }
 
-/** Binary search over lines. */
-function contains(text: string, start: number, name: string): boolean {
-  let low = start;
-  let high = text.length;
+const HASH_SIGN = 0x23;
+const NEWLINE = 0x0a;
+
+function contains(text: string, starts: Uint32Array, name: string): boolean {
+  let low = 0;
+  let high = starts.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const lineStart = Math.max(low, text.lastIndexOf('\n', middle - 1) + 1);
-    const newline = text.indexOf('\n', lineStart);
-    const lineEnd = newline < 0 ? text.length : newline;
-    const order = compareLine(text, lineStart, lineEnd, name);
+    const order = compareLine(text, starts[middle] ?? 0, name);
     if (order === 0) return true;
-    if (order < 0) low = lineEnd + 1;
-    else high = lineStart;
+    if (order < 0) low = middle + 1;
+    else high = middle;
   }
   return false;
 }
 
-/** Negative when the line sorts before the name. */
-function compareLine(text: string, start: number, end: number, name: string): number {
-  const shared = Math.min(end - start, name.length);
-  for (let i = 0; i < shared; i++) {
-    const difference = text.charCodeAt(start + i) - name.charCodeAt(i);
-    if (difference !== 0) return difference;
+/** Negative when the line sorts before the name, 0 when it is the name. */
+function compareLine(text: string, start: number, name: string): number {
+  for (let i = 0; i < name.length; i++) {
+    const octet = start + i < text.length ? text.charCodeAt(start + i) : NEWLINE;
+    const difference = octet - name.charCodeAt(i);
+    // A line that ends here is the shorter one; a newline sorts before every octet of a name.
+    if (difference !== 0 || octet === NEWLINE) return octet === NEWLINE ? -1 : difference;
   }
-  return end - start - name.length;
+  const end = start + name.length;
+  return end >= text.length || text.charCodeAt(end) === NEWLINE ? 0 : 1;
 }
