@@ -3,6 +3,7 @@
  * Data only (IANA "Domain Name System (DNS) Parameters"); what each one means to Kennel is decided elsewhere.
  */
 
+// biome-ignore format: a table
 export const RRTYPE = {
   A: 1, NS: 2, CNAME: 5, SOA: 6, NULL: 10, PTR: 12, MX: 15, TXT: 16, RP: 17, AFSDB: 18, KEY: 25, AAAA: 28, SRV: 33,
   NAPTR: 35, KX: 36, DNAME: 39, OPT: 41, DS: 43, SSHFP: 44, RRSIG: 46, NSEC: 47, DNSKEY: 48, NSEC3: 50,
@@ -11,6 +12,7 @@ export const RRTYPE = {
 
 export const RRCLASS = { IN: 1, CH: 3, HS: 4, NONE: 254, ANY: 255 } as const;
 
+// biome-ignore format: a table
 export const RCODE = {
   NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16,
 } as const;
@@ -21,6 +23,7 @@ export const OPCODE = { QUERY: 0, IQUERY: 1, STATUS: 2, NOTIFY: 4, UPDATE: 5, DS
 export const EDNS_OPTION = { EDE: 15 } as const;
 
 /** Extended DNS Errors (RFC 8914 §5.2) that Kennel sends. */
+// biome-ignore format: a table
 export const EDE = {
   OTHER: 0, STALE_ANSWER: 3, BLOCKED: 15, PROHIBITED: 18, STALE_NXDOMAIN: 19, NO_REACHABLE_AUTHORITY: 22, NETWORK_ERROR: 23,
 } as const;

@@ -6,7 +6,7 @@ import { OPCODE, RCODE, RRCLASS, RRTYPE } from './codes.ts';
 import { type ClientEdns, EDNS_UDP_PAYLOAD_OCTETS, PLAIN_OPT_OCTETS, readClientOpt, writeOpt } from './edns.ts';
 import { FLAG, HEADER_OCTETS, opcodeOf, QUESTION_TAIL_OCTETS } from './header.ts';
 import { type QName, readQuestionName } from './name.ts';
-import { copyOctets, readUint16, writeUint16 } from './octets.ts';
+import { copyBriefly, readUint16, writeUint16 } from './octets.ts';
 
 export interface Question {
   readonly qname: QName;
@@ -95,7 +95,7 @@ function readQuestion(packet: Uint8Array): Question | null {
     qname: read.name,
     qtype: readUint16(packet, read.end),
     qclass: readUint16(packet, read.end + 2),
-    octets: copyOctets(packet, HEADER_OCTETS, end),
+    octets: copyBriefly(packet, HEADER_OCTETS, end),
   };
 }
 

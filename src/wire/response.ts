@@ -6,7 +6,7 @@ import { RCODE, RRTYPE } from './codes.ts';
 import { EDNS_UDP_PAYLOAD_OCTETS, type ExtendedError, encodeExtendedErrors, PLAIN_OPT_OCTETS, writeOpt } from './edns.ts';
 import { FLAG, HEADER_OCTETS, MAX_MESSAGE_OCTETS, RECORD_TAIL_OCTETS } from './header.ts';
 import { parentName, type QName, ROOT } from './name.ts';
-import { writeUint16, writeUint32 } from './octets.ts';
+import { copyBriefly, writeUint16, writeUint32 } from './octets.ts';
 import type { Query } from './query-decode.ts';
 import type { ResourceRecord } from './record.ts';
 
@@ -60,7 +60,7 @@ export function encodeResponse(query: Query, content: ResponseContent, maxOctets
     end = writeOpt(scratch, end, { ...opt, options: options ?? NO_OPTIONS });
   }
   writeHeader(query, content, truncated, answers, authority);
-  return scratch.slice(0, end);
+  return copyBriefly(scratch, 0, end);
 }
 
 const NO_OPTIONS = new Uint8Array(0);
