@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import type { DecisionRecord } from '../pipeline/ports.ts';
 import { failureText, openDatabase } from './database.ts';
 import { createDecisionTable, DECISION_MIGRATIONS, type DecisionQuestion, type DecisionRetention } from './decisions-schema.ts';
-import { checkpoint, type MeterBounds, pruneMeters } from './meters-upkeep.ts';
+import { checkpoint, isLogUrgent, type MeterBounds, prepareForUpkeep, pruneMeters } from './meters-upkeep.ts';
 import type { FromWriter, ToWriter } from './writer-thread.ts';
 
 /** What the background worker is started with. */
@@ -28,6 +28,9 @@ export type BackgroundWork =
   | { readonly kind: 'question'; readonly question: DecisionQuestion }
   | { readonly kind: 'upkeep' };
 
+/** How often the logs' sizes are looked at. */
+const URGENCY_CHECK_MS = 1_000;
+
 const port = parentPort;
 if (port === null) throw new Error('background-worker runs as a worker thread only');
 run(port, workerData as BackgroundWorkerOptions);
@@ -45,6 +48,7 @@ function run(to: NonNullable<typeof parentPort>, options: BackgroundWorkerOption
     return;
   }
   const decisions = opened.database;
+  prepareForUpkeep(decisions);
   const table = createDecisionTable(decisions);
   const others = options.checkpointFiles.map((file) => openForUpkeep(file));
   const meters = options.metersFile === null ? null : openForUpkeep(options.metersFile);
@@ -79,11 +83,16 @@ function run(to: NonNullable<typeof parentPort>, options: BackgroundWorkerOption
         return null;
     }
   };
+  const all = [decisions, ...(meters === null ? [] : [meters]), ...others];
   const timer = setInterval(upkeep, options.upkeepMs);
+  const urgencyTimer = setInterval(() => {
+    if (all.some(isLogUrgent)) upkeep();
+  }, URGENCY_CHECK_MS);
   to.on('message', (message: ToWriter<BackgroundWork>) => {
     if (message.kind === 'close') {
       clearInterval(timer);
-      for (const database of [decisions, meters, ...others]) database?.close();
+      clearInterval(urgencyTimer);
+      for (const database of all) database.close();
       to.close();
       return;
     }
@@ -99,7 +108,6 @@ function run(to: NonNullable<typeof parentPort>, options: BackgroundWorkerOption
 /** The main thread has checked and migrated these files before this thread starts. */
 function openForUpkeep(file: string): Database.Database {
   const database = new Database(file, { fileMustExist: true, timeout: 1_000 });
-  database.pragma('synchronous = NORMAL');
-  database.pragma('wal_autocheckpoint = 0');
+  prepareForUpkeep(database);
   return database;
 }

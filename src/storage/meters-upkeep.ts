@@ -2,6 +2,7 @@
  * What `meters.sqlite` and its like need in the background: checkpoints, and pruning to a bound that never forgives.
  * Plain functions over an open connection, run by the background worker; the packet thread goes on writing meanwhile.
  */
+import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { ANY, PRUNED } from './meters.ts';
 
@@ -18,8 +19,27 @@ const SLICE_ROWS = 250;
 /** Pruning goes this far below a bound, so that it isn't due again at the next row. */
 const SLACK = 0.95;
 
-/** A log this long is cut even if writers have to wait for it. */
+/** A log of this many pages is cut even if writers have to wait for it. */
 const WAL_PAGES_MAX = 16_384;
+
+/** A log this large is not left for the next regular round: a flood of new sessions must not fill the disk. */
+const URGENT_LOG_OCTETS = 32 * 1024 * 1024;
+
+/** What a log is cut to when it starts anew; below, its space is reused. */
+const KEPT_LOG_OCTETS = 4 * 1024 * 1024;
+
+/** Settings of a connection that checkpoints: it alone shortens the log. */
+export function prepareForUpkeep(database: Database.Database): void {
+  database.pragma('synchronous = NORMAL');
+  database.pragma('wal_autocheckpoint = 0');
+  database.pragma(`journal_size_limit = ${KEPT_LOG_OCTETS}`);
+}
+
+/** True when the log of a database has grown too large to wait. */
+export function isLogUrgent(database: Database.Database): boolean {
+  const status = statSync(`${database.name}-wal`, { throwIfNoEntry: false });
+  return status !== undefined && status.size > URGENT_LOG_OCTETS;
+}
 
 /**
  * Moves the write-ahead log into the database (the only fsyncs these files get) and starts the log anew. The first write into a
@@ -42,7 +62,7 @@ export function checkpoint(database: Database.Database): void {
   }
 }
 
-/** Pages in the write-ahead log that a checkpoint would have to move; it moves none. */
+/** Pages in the write-ahead log, and how many of them are in the database by now. */
 function runCheckpoint(database: Database.Database, kind: 'PASSIVE' | 'TRUNCATE'): { readonly log: number; readonly checkpointed: number } {
   const rows = database.pragma(`wal_checkpoint(${kind})`) as readonly { log: number; checkpointed: number }[];
   return rows[0] ?? { log: 0, checkpointed: 0 };

@@ -45,8 +45,9 @@ export function openMeters(file: string, options: { readonly maxPages?: number }
 }
 
 function createMeters(database: Database.Database): LastingMeters {
-  const selectMeter = database.prepare<[string, string], StoredMeter>(
-    `SELECT ${METER_COLUMNS} FROM meters WHERE session = ? AND parent = ?`,
+  const ofScope = `SELECT ${METER_COLUMNS} FROM meters WHERE session = ? AND parent = ?`;
+  const selectMeterAndFloors = database.prepare<[string, string, string, string, string, string], StoredMeter>(
+    `${ofScope} UNION ALL ${ofScope} UNION ALL ${ofScope}`,
   );
   const selectMeters = database.prepare<[string, string, number], StoredMeter>(
     `SELECT ${METER_COLUMNS} FROM meters WHERE session = ? AND parent <> ? ORDER BY leased_bits DESC, parent LIMIT ?`,
@@ -85,8 +86,8 @@ function createMeters(database: Database.Database): LastingMeters {
       const floor = selectCounters.get(PRUNED);
       return floor === undefined ? null : { ...floor, session };
     },
-    loadMeter: (scope) =>
-      selectMeter.get(scope.session, scope.parent) ?? prunedFloor(scope, (session, parent) => selectMeter.get(session, parent)),
+    // One call and not three: on the query path every scope is met a first time.
+    loadMeter: (scope) => ownOrFloor(scope, selectMeterAndFloors.all(scope.session, scope.parent, ...floorsBeneath(scope))),
     listMeters: (session, limit) => selectMeters.all(session, PRUNED, limit),
     saveMeters: (meters) => {
       saveAll.immediate(meters);
@@ -117,16 +118,18 @@ function createMeters(database: Database.Database): LastingMeters {
   };
 }
 
-/** What a scope without a row may have spent before it was pruned; null when nothing of its kind ever was. */
-function prunedFloor(scope: MeterScope, select: (session: string, parent: string) => StoredMeter | undefined): StoredMeter | null {
-  // A session's total goes only with the session, a parent's meter with either.
-  const floors =
-    scope.parent === ANY
-      ? [select(PRUNED, ANY)]
-      : [select(scope.session, PRUNED), scope.session === ANY ? undefined : select(PRUNED, PRUNED)];
+/** The row of a scope, or else the highest of the floors beneath it; null when nothing of its kind was ever pruned. */
+function ownOrFloor(scope: MeterScope, rows: readonly StoredMeter[]): StoredMeter | null {
   let highest: StoredMeter | null = null;
-  for (const floor of floors) {
-    if (floor !== undefined && (highest === null || floor.leasedBits > highest.leasedBits)) highest = floor;
+  for (const row of rows) {
+    if (row.session === scope.session && row.parent === scope.parent) return row;
+    if (highest === null || row.leasedBits > highest.leasedBits) highest = row;
   }
   return highest === null ? null : { ...highest, ...scope };
+}
+
+/** Session and parent of two floors: a total goes only with its session, a meter below a parent by itself or with its session. */
+function floorsBeneath(scope: MeterScope): readonly [string, string, string, string] {
+  if (scope.parent === ANY) return [PRUNED, ANY, PRUNED, ANY];
+  return [scope.session, PRUNED, scope.session === ANY ? ANY : PRUNED, PRUNED];
 }

@@ -1,8 +1,10 @@
 /** The decision log: never in the way of a query, evidence before the rest, and the questions people ask of it. */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { DecisionRecord } from '../../../src/pipeline/ports.ts';
 import { type DecisionOptions, type Decisions, openDecisions } from '../../../src/storage/decisions.ts';
+import { openMeters } from '../../../src/storage/meters.ts';
 import { sampleDecision } from './sample-records.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -139,5 +141,21 @@ describe('the decision log', () => {
     const reader = await open({}, file);
     writer.record(sampleDecision('d-1'));
     await expect.poll(() => reader.byId('d-1')).not.toBeNull();
+  });
+
+  test('cuts the log of the meters long before its next round when a flood makes it large', async () => {
+    const folder = temporaryFolder();
+    const metersFile = join(folder, 'meters.sqlite');
+    const meters = openMeters(metersFile);
+    if (meters.kind === 'error') throw new Error(meters.message);
+    onTestFinished(meters.meters.close);
+    await open({ metersFile, upkeepMs: 3_600_000 }, join(folder, 'decisions.sqlite'));
+    const logOctets = (): number => statSync(`${metersFile}-wal`).size;
+    for (let n = 0; logOctets() < 34_000_000; n++) {
+      meters.meters.saveMeters(
+        Array.from({ length: 50 }, (_, m) => ({ session: `s${n}`, parent: `${m * 7919}.example`, epoch: 0, leasedBits: 64, atMs: n })),
+      );
+    }
+    await expect.poll(logOctets, { timeout: 10_000 }).toBeLessThan(5_000_000);
   });
 });
