@@ -8,7 +8,7 @@ import { addressesOf, targetName } from '../wire/rdata.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 import { addressOctets, addressSet, PRIVATE_PREFIXES } from './address-set.ts';
 import type { RoutedName } from './classify-name.ts';
-import { loadLoopbackAnswerZones } from './loopback-answers.ts';
+import { LOOPBACK_ANSWER_ZONES } from './loopback-answers.ts';
 import { compilePatterns, type ListEntry, type PatternSet, type Policy } from './policy.ts';
 
 export type AliasFinding =
@@ -25,13 +25,14 @@ const EMBEDDINGS = [
   { prefix: addressSet(['2002::/16']), at: 2 },
 ];
 
+/** Without these a mail server or antivirus could not ask its lists. */
+const CODE_ZONES = compilePatterns(LOOPBACK_ANSWER_ZONES.map((zone) => `**.${zone}`));
+
 export class AliasRules {
   readonly #mayBePrivate: PatternSet;
-  readonly #loopbackAnswers: PatternSet;
 
-  constructor(config: Pick<Config, 'rebinding'>, loopbackAnswers: PatternSet = loadLoopbackAnswerZones()) {
+  constructor(config: Pick<Config, 'rebinding'>) {
     this.#mayBePrivate = compilePatterns(config.rebinding.allow);
-    this.#loopbackAnswers = loopbackAnswers;
   }
 
   /** The first reason to withhold this answer, or null. */
@@ -41,7 +42,7 @@ export class AliasRules {
 
   #rebinding(routed: RoutedName, qname: QName, records: readonly ResourceRecord[]): AliasFinding | null {
     if (routed.ofThisSite || this.#mayBePrivate.match(qname) !== null) return null;
-    const codesAllowed = this.#loopbackAnswers.match(qname) !== null;
+    const codesAllowed = CODE_ZONES.match(qname) !== null;
     for (const record of records) {
       const address = addressesOf(record).find((one) => leadsInside(one) && !(codesAllowed && isListCode(one)));
       if (address !== undefined) return { reason: 'rebinding', address };

@@ -1,15 +1,34 @@
 /**
- * The shipped zones whose answers in 127.0.0.0/8 are codes (DNS blocklists, RFC 5782 §2.1). Owns reading the list; what may pass
- * because of it is `aliases.ts`.
+ * Zones whose answers in 127.0.0.0/8 are codes and no addresses (DNS blocklists, RFC 5782 §2.1), from their operators'
+ * documentation. Data only; what may pass because of it is `aliases.ts`.
  */
-import { readFileSync } from 'node:fs';
-import { compilePatterns, type PatternSet } from './policy.ts';
 
-const SHIPPED = new URL('../../blocklists/loopback-answers.txt', import.meta.url);
-
-/** Throws when the list is missing or damaged: the installation is broken. */
-export function loadLoopbackAnswerZones(file: URL = SHIPPED): PatternSet {
-  const lines = readFileSync(file, 'utf8').split('\n');
-  const zones = lines.filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.split('\t')[0] ?? '');
-  return compilePatterns(zones.map((zone) => `**.${zone}`));
-}
+/** Registrable domains and zones; every name below one counts. */
+export const LOOPBACK_ANSWER_ZONES: readonly string[] = [
+  'abuseat.org', // Composite Blocking List
+  'barracudacentral.org', // Barracuda Reputation Block List
+  'avqs.mcafee.com', // Trellix Global Threat Intelligence
+  'avts.mcafee.com', // Trellix Global Threat Intelligence
+  'backscatterer.org', // Backscatterer
+  'dnswl.org', // DNSWL
+  'dronebl.org', // DroneBL
+  'efnetrbl.org', // EFnet RBL
+  'hostkarma.junkemailfilter.com', // Hostkarma
+  'invaluement.com', // Invaluement
+  'mailspike.net', // Mailspike
+  'nixspam.org', // NiX Spam
+  'psbl.surriel.com', // Passive Spam Block List
+  'rbl.interserver.net', // InterServer RBL
+  's5h.net', // S5H
+  'senderscore.com', // Validity Sender Score
+  'sorbs.net', // SORBS
+  'spamcop.net', // SpamCop
+  'spamhaus.net', // Spamhaus Data Query Service
+  'spamhaus.org', // Spamhaus
+  'spameatingmonkey.net', // Spam Eating Monkey
+  'spamrats.com', // SpamRATS
+  'surbl.org', // SURBL
+  'uceprotect.net', // UCEPROTECT
+  'uribl.com', // URIBL
+  'wpbl.info', // Weighted Private Block List
+];
