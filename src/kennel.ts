@@ -118,7 +118,7 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
   }
 
   ages.start();
-  storage.folder.setLastMode(config.mode);
+  storage.folder.setLastMode(strictestMode(config));
   metrics.configLoaded(CLOCK.wallMs());
   metrics.readFrom({
     cacheEntries: () => pipeline.cache.size,
@@ -144,13 +144,18 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
   return { kind: 'started', kennel };
 }
 
-/** Switching from observe to enforce opens a new meter epoch and turns no would-quarantine into a real one (PRODUCT, promise 7). */
+/** Switching from observe to enforce opens a new meter epoch and turns no would-quarantine into a real one. */
 async function enterMode(config: Config, storage: Storage): Promise<readonly WouldBlockGroup[] | null> {
-  if (storage.folder.lastMode() !== 'observe' || config.mode !== 'enforce') return null;
+  if (storage.folder.lastMode() !== 'observe' || strictestMode(config) !== 'enforce') return null;
   const lost = await storage.decisions.wouldBlockSince(CLOCK.wallMs() - DAY_MS, 20);
   storage.meters.openMeterEpoch();
   storage.folder.setMeterEpoch(storage.folder.meterEpoch() + 1);
   return lost;
+}
+
+/** A policy may enforce while the others observe: from then on somebody is refused. */
+function strictestMode(config: Config): 'observe' | 'enforce' {
+  return config.policies.some((policy) => policy.mode === 'enforce') ? 'enforce' : 'observe';
 }
 
 function openUpstreamGroups(config: Config, metrics: Metrics): ReadonlyMap<string, ForwardingGroup> {

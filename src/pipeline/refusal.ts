@@ -37,8 +37,8 @@ export function explanation(k: Pipeline, decision: DecisionRecord, quarantined: 
   return `${what} by policy ${decision.policy}; decision ${decision.id}; do not retry or use another resolver; ask ${whom} to ${remedy}`;
 }
 
-/** REFUSED for a client that is not served at all. */
+/** REFUSED for a client that is not served at all. No text: its address may be forged, and the answer must not be worth reflecting. */
 export function refusedOutright(query: Query): Uint8Array {
-  const extendedErrors = [{ code: EDE.PROHIBITED, text: 'this resolver does not serve your address' }];
+  const extendedErrors = [{ code: EDE.PROHIBITED, text: '' }];
   return encodeResponse(query, { rcode: RCODE.REFUSED, answers: [], authority: [], extendedErrors }, udpLimit(query));
 }

@@ -104,7 +104,7 @@ function greeting(kennel: RunningKennel, control: ControlApi): string {
   const { config, storage } = kennel;
   const rows: [string, string][] = [
     ['DNS', `${kennel.dns.map(endpointText).join(', ')} (UDP and TCP)`],
-    ['mode', config.mode === 'observe' ? 'observe: notes what it would refuse, refuses only what you block yourself' : 'enforce'],
+    ['mode', modeText(config)],
     ['upstreams', config.upstreams.map((upstream) => upstream.text).join(', ')],
     ['control', `${control.address} (token in ${tokenPath(storage.folder.path)})`],
     ['state', storage.folder.path],
@@ -117,7 +117,14 @@ function greeting(kennel: RunningKennel, control: ControlApi): string {
   return [`Kennel ${version()}`, ...lines, ...lost(kennel)].join('\n').concat('\n');
 }
 
-/** PRODUCT promise 7: who switches to enforce is told first what the last day would have lost. */
+function modeText(config: Config): string {
+  if (config.mode === 'enforce') return 'enforce';
+  const enforcing = config.policies.filter((policy) => policy.mode === 'enforce').map((policy) => policy.name);
+  if (enforcing.length > 0) return `observe; enforce for ${enforcing.join(', ')}`;
+  return 'observe: notes what it would refuse, refuses only what you block yourself';
+}
+
+/** Who switches to enforce is told first what the last day would have lost. */
 function lost({ wouldHaveLost }: RunningKennel): string[] {
   if (wouldHaveLost === null) return [];
   if (wouldHaveLost.length === 0) return ['', 'Enforcing from now on. In the last 24 hours it would have refused nothing.'];
