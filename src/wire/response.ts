@@ -2,7 +2,7 @@
  * Writing answers to clients: header, the client's question byte for byte, records with compressed owners, OPT for OPT.
  * What is answered is decided elsewhere; here it is only made to fit the client's size.
  */
-import { RCODE, RRTYPE } from './codes.ts';
+import { RCODE } from './codes.ts';
 import { EDNS_UDP_PAYLOAD_OCTETS, type ExtendedError, encodeExtendedErrors, PLAIN_OPT_OCTETS, writeOpt } from './edns.ts';
 import { FLAG, HEADER_OCTETS, MAX_MESSAGE_OCTETS, RECORD_TAIL_OCTETS } from './header.ts';
 import { parentName, type QName, ROOT } from './name.ts';
@@ -41,7 +41,7 @@ const scratch = new Uint8Array(MAX_MESSAGE_OCTETS);
 /**
  * Encodes an answer of at most `maxOctets` (512-65,535). Records are written in order, answers first, and the first one that does not
  * fit ends the message with TC=1; none is cut. Extended errors give way to records: first their texts go, then they go with TC=1
- * (RFC 8914 §3). A client without DO gets no RRSIG, NSEC or NSEC3 that it did not ask for (RFC 4035 §3.2.1).
+ * (RFC 8914 §3).
  */
 export function encodeResponse(query: Query, content: ResponseContent, maxOctets: number): Uint8Array {
   const limit = Math.min(Math.max(maxOctets, MIN_UDP_PAYLOAD_OCTETS), MAX_MESSAGE_OCTETS);
@@ -100,14 +100,14 @@ const MAX_POINTER_TARGET = 0x3fff;
 class RecordWriter {
   end: number;
   full = false;
-  readonly #query: Query;
+  readonly #qname: QName;
   readonly #limit: number;
   readonly #ttlOffsetSeconds: number;
   /** Where names begin that were written so far; made on the first owner that is not the question's name. */
   #offsets: Map<QName, number> | null = null;
 
   constructor(query: Query, limit: number, ttlOffsetSeconds: number) {
-    this.#query = query;
+    this.#qname = query.question.qname;
     this.#limit = limit;
     this.#ttlOffsetSeconds = ttlOffsetSeconds;
     scratch.set(query.question.octets, HEADER_OCTETS);
@@ -119,16 +119,10 @@ class RecordWriter {
     let written = 0;
     for (const record of records) {
       if (this.full) break;
-      if (!this.#isForClient(record.type)) continue;
       if (this.#writeRecord(record)) written++;
       else this.full = true;
     }
     return written;
-  }
-
-  #isForClient(type: number): boolean {
-    if (type !== RRTYPE.RRSIG && type !== RRTYPE.NSEC && type !== RRTYPE.NSEC3) return true;
-    return this.#query.edns?.dnssecOk === true || this.#query.question.qtype === type;
   }
 
   #writeRecord(record: ResourceRecord): boolean {
@@ -152,8 +146,8 @@ class RecordWriter {
   /** Splits a name into what has to be written out and a pointer to the longest suffix already there. */
   #compress(name: QName): { literal: string; pointer: number | null } {
     if (name === ROOT) return { literal: name, pointer: null };
-    if (name === this.#query.question.qname) return { literal: '', pointer: HEADER_OCTETS };
-    this.#offsets ??= offsetsOfQuestion(this.#query.question.qname);
+    if (name === this.#qname) return { literal: '', pointer: HEADER_OCTETS };
+    this.#offsets ??= offsetsOfQuestion(this.#qname);
     for (let suffix: QName | null = name; suffix !== null && suffix !== ROOT; suffix = parentName(suffix)) {
       const pointer = this.#offsets.get(suffix);
       if (pointer !== undefined) return { literal: name.slice(0, name.length - suffix.length), pointer };

@@ -121,17 +121,6 @@ describe('records', () => {
     );
     expect(response.subarray(-expectedTail.length)).toEqual(expectedTail);
   });
-
-  test('that prove or sign go only to clients with DO, or to who asked for just them', () => {
-    const rrsig: ResourceRecord = { owner: OWNER, type: RRTYPE.RRSIG, class: 1, ttlSeconds: 1, rdata: new Uint8Array(40) };
-    const nsec: ResourceRecord = { ...rrsig, type: RRTYPE.NSEC };
-    const content = { ...EMPTY, answers: [ADDRESS, rrsig], authority: [nsec, rrsig] };
-    const counts = (asked: Asked) => encodeResponse(query(asked), content, 512).subarray(6, 10);
-    expect(counts({})).toEqual(uint16(1, 0));
-    expect(counts({ edns: {} })).toEqual(uint16(1, 0));
-    expect(counts({ edns: { flags: 0x8000 } })).toEqual(uint16(2, 2));
-    expect(counts({ qtype: RRTYPE.RRSIG })).toEqual(uint16(2, 1));
-  });
 });
 
 describe('an answer too large', () => {
