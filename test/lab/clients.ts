@@ -36,7 +36,7 @@ export function prepareClients(): Clients {
   });
   const all = [
     message('dig', (asked, type = 'A') => [toolPath('dig'), '+search', asked, type]),
-    message('kdig', (asked, type = 'A') => [toolPath('kdig'), asked, type]),
+    message('kdig', (asked, type = 'A') => [toolPath('kdig'), '+edns', asked, type]),
     message('drill', (asked, type = 'A') => [toolPath('drill'), asked, type]),
     getaddrinfo('glibc', (asked) => [toolPath('getent'), 'ahosts', asked]),
     getaddrinfo('Python', (asked) => [toolPath('python3'), '-c', PYTHON_LOOKUP, asked]),

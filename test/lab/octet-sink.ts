@@ -1,6 +1,6 @@
 /**
  * The thief's end of a tunnel: `octet-sink.ts PORT` takes TCP connections and counts what arrives.
- * Prints `received OCTETS` whenever more has come (over all connections) and `digest SHA256` of a connection that was ended.
+ * Prints, whenever more has come, `received OCTETS` (over all connections) and `digest SHA256` (of all of that connection).
  */
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
@@ -12,9 +12,8 @@ const server = createServer((connection) => {
   connection.on('data', (chunk) => {
     received += chunk.length;
     hash.update(chunk);
-    console.log(`received ${received}`);
+    console.log(`received ${received}\ndigest ${hash.copy().digest('hex')}`);
   });
-  connection.on('end', () => console.log(`digest ${hash.digest('hex')}`));
   connection.on('error', (error) => console.log(`connection lost: ${error.message}`));
 });
 server.listen(Number(process.argv[2]), '0.0.0.0', () => console.log('sink ready'));

@@ -30,8 +30,8 @@ export const TUNNELS: readonly Tunnel[] = [
 export const TUNNEL_ZONE = { iodine: 't.harbour-supply.example', dns2tcp: 't.meadow-prints.example' } as const;
 const SERVER_PORT = { iodine: 5301, dns2tcp: 5302 } as const;
 const SINK_PORT = 9000;
-/** What is under way when the sending side has closed may still arrive. */
-const LAST_OCTETS_MS = 1_000;
+/** What is under way when the tunnel client gives up may still arrive. */
+const LAST_OCTETS_MS = 500;
 const PASSWORD = 'lab';
 /** iodine probes the fragment size for half a minute unless told; 768 octets pass every resolver. */
 const IODINE_FRAGMENT_OCTETS = '768';
