@@ -21,7 +21,7 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
   const { config, pipeline: k, quarantines, storage } = kennel;
 
   const summary = (session: Session): SessionSummary => {
-    const policy = k.policies.choose(addressOf(session.key));
+    const policy = k.policies.choose(addressOf(session.key), session.listener);
     const total = session.meters.total?.spentBits ?? storage.meters.loadMeter({ session: session.key, parent: ANY })?.leasedBits ?? 0;
     const { key, score, epoch, queries, firstSeenMs, lastSeenMs } = session;
     return {
@@ -38,7 +38,7 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
   };
 
   const detail = (session: Session): SessionDetail => {
-    const policy = k.policies.choose(addressOf(session.key));
+    const policy = k.policies.choose(addressOf(session.key), session.listener);
     const quarantined = quarantines.list().filter((record) => record.session === session.key);
     return {
       ...summary(session),
@@ -54,7 +54,7 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
       if (parent !== ANY) parents.set(parent, { parent, queries: 0, uniqueNames: 0, leakBits: leasedBits, budgetBits });
     }
     for (const { parent, queries, fanOut } of session.profile.parents()) {
-      const leakBits = session.meters.byParent.get(parent)?.spentBits ?? parents.get(parent)?.leakBits ?? 0;
+      const leakBits = k.meters.spentInMemory(session.key, parent) ?? parents.get(parent)?.leakBits ?? 0;
       parents.set(parent, { parent, queries, uniqueNames: fanOut, leakBits, budgetBits });
     }
     return [...parents.values()].sort((a, b) => b.leakBits - a.leakBits).slice(0, SHOWN_PARENTS);

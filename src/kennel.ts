@@ -71,9 +71,9 @@ export type StartResult =
   | { readonly kind: 'failed'; readonly messages: readonly string[] };
 
 /** Bounds of the tables; each is bounded, and eviction forgives nothing (threat 23). */
-const MAX_SESSIONS = 20_000;
-const METER_LIMITS = { parentsPerSession: 256, fleetParents: 50_000 };
-const CACHE_MAX_OCTETS = 128 * 1024 * 1024;
+const MAX_SESSIONS = 10_000;
+/** A meter that has seen a few names takes about 3 kB, one with its budget spent about 20 kB (measured). */
+const METER_LIMITS = { sessionParents: 20_000, fleetParents: 20_000 };
 const SWEEP_MS = 1_000;
 const DAY_MS = 86_400_000;
 
@@ -217,7 +217,7 @@ function assemble(
     quarantines,
     cache: createAnswerCache({
       maxEntries: config.cache.maxEntries,
-      maxOctets: CACHE_MAX_OCTETS,
+      maxOctets: config.cache.maxOctets,
       maxTtlSeconds: config.cache.maxTtlSeconds,
       negativeMaxTtlSeconds: config.cache.negativeMaxTtlSeconds,
     }),
@@ -268,7 +268,7 @@ const NO_REGISTRY: RegistrationSource = { lookUp: async () => ({ kind: 'unsuppor
 function release(sessions: SessionTable, meters: Meters, record: QuarantineRecord, epoch: number): void {
   const session = sessions.open(record.session, CLOCK.wallMs());
   sessions.openEpoch(session, epoch, [record.parent]);
-  meters.openEpoch(session.meters, [record.parent]);
+  meters.openEpoch(session.key, session.meters, [record.parent]);
 }
 
 /** A release is evidence first and a new epoch second; a crash between the two is made good here. */

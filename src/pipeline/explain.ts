@@ -34,7 +34,7 @@ export interface Explanation {
 export function explain(k: Pipeline, qname: QName, qtype: number, address: string, sessionKey: string): Explanation {
   const nowMs = k.clock.wallMs();
   const session = k.sessions.peek(sessionKey) ?? k.sessions.recall(sessionKey, nowMs);
-  const policy = k.policies.choose(address);
+  const policy = k.policies.choose(address, session.listener);
   const here = {
     qname: toPresentation(qname),
     qtype: typeName(qtype),

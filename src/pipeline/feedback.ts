@@ -8,7 +8,7 @@ import { soaRecord, txtRecord } from '../wire/rdata.ts';
 import type { ResponseContent } from '../wire/response.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { DecisionRecord } from './ports.ts';
-import { explanation } from './refusal.ts';
+import { explanation, tellsOfQuarantine } from './refusal.ts';
 import type { QueryContext } from './resolve-query.ts';
 
 /** Says "now": a session that asks again wants the state of this moment. */
@@ -31,30 +31,32 @@ function textsOf(k: Pipeline, context: QueryContext, topic: FeedbackTopic): stri
     case 'apex':
       return [];
     case 'session':
-      return [`session ${session.key}; state ${k.quarantines.stateOf(session.key)}; policy ${policy.name}; mode ${policy.mode}`];
+      return [`session ${session.key}; state ${toldState(k, session.key)}; policy ${policy.name}; mode ${policy.mode}`];
     case 'last':
       return tell(k, session.recent.at(-1));
-    case 'decision':
-      return tell(
-        k,
-        session.recent.find((decision) => decision.id === topic.id),
-      );
-    case 'name':
-      return (
-        tell(
-          k,
-          session.recent.findLast((decision) => decision.qname === topic.name),
-        ) ?? ['no decision is remembered about this name; nothing blocked it']
-      );
+    case 'decision': {
+      const decision = session.recent.find(({ id }) => id === topic.id);
+      return tell(k, decision);
+    }
+    case 'name': {
+      const decision = session.recent.findLast(({ qname }) => qname === topic.name);
+      return tell(k, decision) ?? ['no decision is remembered about this name; nothing blocked it'];
+    }
     case 'unknown':
       return null;
   }
 }
 
+/** A quarantine that is not on disk yet is not told; the session is refused all the same. */
+function toldState(k: Pipeline, sessionKey: string): string {
+  const state = k.quarantines.stateOf(sessionKey);
+  return state === 'quarantined' && !k.quarantines.isOnDisk(sessionKey) ? 'refused' : state;
+}
+
 function tell(k: Pipeline, decision: DecisionRecord | undefined): string[] | null {
   if (decision === undefined) return null;
   if (decision.verdict === 'refuse' || decision.verdict === 'quarantine') {
-    const quarantined = decision.verdict === 'quarantine' || decision.reason === 'quarantined';
+    const quarantined = tellsOfQuarantine(k, decision);
     return [`${decision.qname} ${decision.qtype}: ${explanation(k, decision, quarantined)}; reason ${decision.reason}`];
   }
   return [`${decision.qname} ${decision.qtype}: answered; decision ${decision.id}; noted as ${decision.wouldVerdict} (${decision.reason})`];

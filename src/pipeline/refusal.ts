@@ -15,7 +15,7 @@ const REFUSAL_TTL_SECONDS = 10;
 
 /** The answer to a refused query; `as` tells whether the name or only its type is refused. */
 export function refusal(k: Pipeline, context: QueryContext, decision: DecisionRecord, as: 'name' | 'type'): ResponseContent {
-  const quarantined = decision.reason === 'quarantined' || decision.verdict === 'quarantine';
+  const quarantined = tellsOfQuarantine(k, decision);
   const extendedErrors: ExtendedError[] = [{ code: EDE.BLOCKED, text: explanation(k, decision, quarantined) }];
   if (quarantined) extendedErrors.push({ code: EDE.PROHIBITED, text: 'session quarantined' });
 
@@ -27,6 +27,11 @@ export function refusal(k: Pipeline, context: QueryContext, decision: DecisionRe
     authority: [soaRecord(context.query.question.qname, REFUSAL_TTL_SECONDS, REFUSAL_TTL_SECONDS)],
     extendedErrors,
   };
+}
+
+/** Only a quarantine that is on disk is announced: one that a crash could take back must not be. Refused it is in both cases. */
+export function tellsOfQuarantine(k: Pipeline, decision: DecisionRecord): boolean {
+  return (decision.reason === 'quarantined' || decision.verdict === 'quarantine') && k.quarantines.isOnDisk(decision.session);
 }
 
 /** What to do about it, in one line; the same words go into EDE and TXT. */

@@ -93,6 +93,7 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
   // 2. identifySession
   const session = k.sessions.open(sessionKey, k.clock.wallMs());
   session.queries += 1;
+  session.listener = source.listener;
   const context: QueryContext = { query, source, policy, session, startedMs };
 
   // 3. admit: the rate limit stands before any costly work.

@@ -73,6 +73,11 @@ export interface Quarantines {
   /** One Map look-up. */
   stateOf(session: string): SessionState;
   /**
+   * Whether the session's quarantine is on disk. Before that it is denied all the same, but nobody may be told of a quarantine
+   * that a crash could still take back.
+   */
+  isOnDisk(session: string): boolean;
+  /**
    * Denies the session from this call on. `durable` resolves when the evidence is on disk, which the answer announcing it must wait
    * for; it rejects when that is not to be expected soon (the session stays denied, and the write is tried again by `sweep`).
    */
@@ -121,6 +126,10 @@ interface Entry {
   unwritten: QuarantineChange | null;
   /** A person's change is on its way to the disk: nothing else may be written over it. */
   underReview: boolean;
+  /** The latest commit of this quarantine; null when none counts. An older one says nothing about the present state. */
+  latestWrite: Promise<void> | null;
+  /** The latest commit has been acknowledged. */
+  onDisk: boolean;
   /** Null until the ledger was given it. */
   writtenAtMs: number | null;
 }
@@ -159,7 +168,15 @@ class QuarantineTable implements Quarantines {
   load(): void {
     for (const record of this.#ledger.load()) {
       this.#steady.notBefore(record.atMs);
-      this.#keep({ record, durable: Promise.resolve(), unwritten: null, underReview: false, writtenAtMs: record.atMs });
+      this.#keep({
+        record,
+        durable: Promise.resolve(),
+        unwritten: null,
+        underReview: false,
+        latestWrite: null,
+        onDisk: true,
+        writtenAtMs: record.atMs,
+      });
       this.#recorded += 1;
     }
   }
@@ -167,6 +184,10 @@ class QuarantineTable implements Quarantines {
   stateOf(session: string): SessionState {
     const entry = this.#bySession.get(session);
     return entry === undefined ? 'normal' : sessionState(entry.record, this.#steady.nowMs(), this.#limits.watchMs);
+  }
+
+  isOnDisk(session: string): boolean {
+    return this.#bySession.get(session)?.onDisk ?? false;
   }
 
   quarantine(evidence: QuarantineEvidence): { readonly record: QuarantineRecord; readonly durable: Promise<void> } {
@@ -270,6 +291,11 @@ class QuarantineTable implements Quarantines {
       known.record = extended;
       return { entry: known, written: known.durable };
     }
+    // From watch it is a new announcement: what is on disk says that this one is over.
+    if (state === 'watch') {
+      known.onDisk = false;
+      known.latestWrite = null;
+    }
     const written = this.#change(known, state, extended, actor, reason);
     if (state === 'watch') known.durable = written;
     return { entry: known, written };
@@ -284,7 +310,15 @@ class QuarantineTable implements Quarantines {
     const { forMs, ...rest } = evidence;
     const record: QuarantineRecord = { ...rest, id: this.#freeId(nowMs), state: 'quarantined', atMs: nowMs, expiresAtMs: nowMs + forMs };
     const change: QuarantineChange = { id: record.id, atMs: nowMs, from: 'normal', to: 'quarantined', actor, reason };
-    const entry: Entry = { record, durable: notRecorded(), unwritten: change, underReview: false, writtenAtMs: null };
+    const entry: Entry = {
+      record,
+      durable: notRecorded(),
+      unwritten: change,
+      underReview: false,
+      latestWrite: null,
+      onDisk: false,
+      writtenAtMs: null,
+    };
     if (this.#unwritten.size >= this.#limits.maxUnwritten) {
       // Not kept: the session's lasting score is over the threshold, so its next query comes here again and is refused again.
       this.#overflowing = true;
@@ -346,9 +380,11 @@ class QuarantineTable implements Quarantines {
     if (isFirst) this.#recorded += 1;
     entry.writtenAtMs = this.#steady.nowMs();
     const written = this.#ledger.commit(entry.record, { ...change, to: entry.record.state });
+    entry.latestWrite = written;
     written.then(
       () => {
         this.#ledgerTrouble = null;
+        if (entry.latestWrite === written) entry.onDisk = true;
       },
       (error: unknown) => {
         this.#ledgerTrouble = messageOf(error);

@@ -73,14 +73,15 @@ class Meter {
   }
 }
 
-/** A session's own meters. Bounded: the least recently used parent is dropped to the store, from where it comes back. */
+/** What a session holds itself: its meter over all parents. */
 export class SessionMeters {
-  readonly byParent = new Map<string, Meter>();
   total: Meter | null = null;
 }
 
+/** Meters kept in memory; the least recently used beyond that is dropped to the store, from where it comes back with its bits. */
 export interface MeterLimits {
-  readonly parentsPerSession: number;
+  /** Of sessions below parents, over all sessions. */
+  readonly sessionParents: number;
   readonly fleetParents: number;
 }
 
@@ -88,6 +89,7 @@ export interface MeterLimits {
 export class Meters {
   readonly #store: MeterStore;
   readonly #limits: MeterLimits;
+  readonly #sessionParents = new Map<string, Meter>();
   readonly #fleet = new Map<string, Meter>();
 
   constructor(store: MeterStore, limits: MeterLimits) {
@@ -172,18 +174,25 @@ export class Meters {
     fleet.code.noteExpiry({ labels: name.labels, qtype: name.qtype }, expiresAtMs);
   }
 
+  /** Bits spent below a parent if its meter is in memory; for showing, recalls nothing. */
+  spentInMemory(sessionKey: string, parentName: string): number | null {
+    return this.#sessionParents.get(sessionParentKey(sessionKey, parentName))?.spentBits ?? null;
+  }
+
   /** A release, after the store has opened the epoch: the session's meters start anew from the store, the fleet's stay. */
-  openEpoch(meters: SessionMeters, parents: readonly string[]): void {
-    for (const parent of parents) meters.byParent.delete(parent);
+  openEpoch(sessionKey: string, meters: SessionMeters, parents: readonly string[]): void {
+    for (const parent of parents) this.#sessionParents.delete(sessionParentKey(sessionKey, parent));
     meters.total = null;
   }
 
   #scopes(sessionKey: string, meters: SessionMeters, parentName: string, nowMs: number): { parent: Meter; total: Meter; fleet: Meter } {
     meters.total ??= this.#open({ session: sessionKey, parent: ANY }, nowMs);
+    const own = { session: sessionKey, parent: parentName };
+    const fleet = { session: ANY, parent: parentName };
     return {
-      parent: this.#recall(meters.byParent, parentName, { session: sessionKey, parent: parentName }, this.#limits.parentsPerSession, nowMs),
+      parent: this.#recall(this.#sessionParents, sessionParentKey(sessionKey, parentName), own, this.#limits.sessionParents, nowMs),
       total: meters.total,
-      fleet: this.#recall(this.#fleet, parentName, { session: ANY, parent: parentName }, this.#limits.fleetParents, nowMs),
+      fleet: this.#recall(this.#fleet, parentName, fleet, this.#limits.fleetParents, nowMs),
     };
   }
 
@@ -207,4 +216,9 @@ export class Meters {
 
 function left(budgetBits: number | null, meter: Meter): number | null {
   return budgetBits === null ? null : Math.max(0, budgetBits - meter.spentBits);
+}
+
+/** A session key holds no space. */
+function sessionParentKey(sessionKey: string, parentName: string): string {
+  return `${sessionKey} ${parentName}`;
 }

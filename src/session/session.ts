@@ -33,6 +33,8 @@ export class Session {
   score: number;
   lastSeenMs: number;
   queries = 0;
+  /** Where it asked last, `127.0.0.1:53`: policies may depend on it. Empty before the first query. */
+  listener = '';
   /** Observe mode: the wall time at which enforcing would have quarantined it, else null. */
   wouldQuarantineAtMs: number | null = null;
   /** When a refusal under quarantine was last written down (wall clock). */

@@ -108,7 +108,7 @@ function judgingAlone(naming: Judging['naming']): Judging {
   return {
     clock,
     naming,
-    meters: new Meters(FORGETFUL, { parentsPerSession: 10_000, fleetParents: 10_000 }),
+    meters: new Meters(FORGETFUL, { sessionParents: 10_000, fleetParents: 10_000 }),
     inFlight: createInFlight(1),
     ages: { ageDays: () => 'unknown', knownAgeDays: () => 'unknown' },
     cache: { peek: () => null },

@@ -106,7 +106,7 @@ export class BottledKennel {
   #assemble(config: Config): Pipeline {
     const clock = { wallMs: () => START_MS + this.#nowMs, monotonicMs: () => this.#nowMs };
     const sessions = new SessionTable(this.meterStore, 1_000, { low: 1, high: 2 });
-    const meters = new Meters(this.meterStore, { parentsPerSession: 256, fleetParents: 1_000 });
+    const meters = new Meters(this.meterStore, { sessionParents: 1_000, fleetParents: 1_000 });
     const quarantines = createQuarantines({
       clock,
       randomOctets: (count) => Uint8Array.from({ length: count }, () => this.#id++ & 0xff),
@@ -123,7 +123,7 @@ export class BottledKennel {
       onChange: (record, change) => {
         if (change.to !== 'released') return;
         sessions.openEpoch(sessions.open(record.session, clock.wallMs()), record.epoch + 1, [record.parent]);
-        meters.openEpoch(sessions.open(record.session, clock.wallMs()).meters, [record.parent]);
+        meters.openEpoch(record.session, sessions.open(record.session, clock.wallMs()).meters, [record.parent]);
       },
     });
     const groups = [...upstreamGroups(config).keys()];

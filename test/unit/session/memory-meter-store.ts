@@ -40,7 +40,8 @@ export class MemoryMeterStore implements MeterStore {
 
   openMeterEpoch(): void {
     this.meters.clear();
-    for (const counters of this.counters.values()) this.counters.set(counters.session, { ...counters, score: 0, epoch: counters.epoch + 1 });
+    for (const counters of this.counters.values())
+      this.counters.set(counters.session, { ...counters, score: 0, epoch: counters.epoch + 1 });
   }
 
   listSessions(limit: number): readonly SessionCounters[] {

@@ -7,7 +7,7 @@ import { MemoryMeterStore } from './memory-meter-store.ts';
 const CLIENT = '10.0.0.5';
 const NOW = 1_800_000_000_000;
 const DAY = 86_400_000;
-const LIMITS = { parentsPerSession: 4, fleetParents: 8 };
+const LIMITS = { sessionParents: 4, fleetParents: 8 };
 const BUDGETS: Budgets = {
   parentBits: 768,
   sessionBits: 2048,
@@ -137,7 +137,7 @@ test('a release lets the session start at 0 but not the fleet', () => {
   meters.charge(CLIENT, 0, session, below('a.example', '4157535f53454352'), NOW);
   const fleetBefore = meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW).fleetBits;
   store.openSessionEpoch({ session: CLIENT, epoch: 1, score: 0, firstSeenMs: NOW, lastSeenMs: NOW }, ['a.example']);
-  meters.openEpoch(session, ['a.example']);
+  meters.openEpoch(CLIENT, session, ['a.example']);
   const left = meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW);
   expect(left).toEqual({ parentBits: 768, sessionBits: 2048, fleetBits: fleetBefore });
 });
