@@ -91,7 +91,7 @@ describe('a compressed name', () => {
     ['into the middle of its own run', message(HEADER, labels('www', 'x'), pointer(16)), 12],
     ['in a circle of two', message(HEADER, pointer(14), pointer(12)), 14],
     ['beyond the packet', message(HEADER, pointer(0x3fff)), 12],
-    ['with half its octets', message(HEADER, name('com'), Uint8Array.of(0xc0)), 17],
+    ['with half its octets', message(HEADER, new Uint8Array(244), name('com'), Uint8Array.of(0xc1)), 261],
   ])('is malformed when its pointer leads %s', (_, packet, offset) => {
     expect(readCompressedName(packet, offset)).toBeNull();
   });
@@ -102,9 +102,11 @@ describe('a compressed name', () => {
     expect(readCompressedName(packet, 267)).toBeNull();
   });
 
-  test('may be as long as 255 octets through a pointer', () => {
+  test('may be as long as 255 octets through a pointer, and no longer', () => {
     const packet = message(HEADER, name(...LONGEST.slice(1)), labels(LABEL_63), pointer(12));
     expect(readCompressedName(packet, 12 + 191)?.name.length).toBe(255);
+    const tooLong = message(HEADER, name(LABEL_63, LABEL_63, 'a'.repeat(62)), labels(LABEL_63), pointer(12));
+    expect(readCompressedName(tooLong, 12 + 192)).toBeNull();
   });
 
   test('may follow as many pointers as a name has labels and no more', () => {

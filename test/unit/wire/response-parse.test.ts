@@ -166,6 +166,16 @@ describe('a malformed answer', () => {
     ['has a TXT whose string runs past it', { answers: [record(QNAME, TXT, octets('\x05abc'))] }, 'answer section'],
     ['has a SOA one octet short', { authority: [record(text('com'), SOA, SOA_RDATA.slice(0, -1))] }, 'authority section'],
     ['has a signature with a compressed signer', { answers: [signature(QNAME, A, QNAME)] }, 'answer section'],
+    [
+      'has a signature whose signer runs past it',
+      { answers: [record(QNAME, RRSIG, message(new Uint8Array(18), text('a.b')), { rdlength: 20 })] },
+      'answer section',
+    ],
+    [
+      'has a SIG whose signer runs past it',
+      { answers: [record(QNAME, 24, message(new Uint8Array(18), text('a.b')), { rdlength: 20 })] },
+      'answer section',
+    ],
     ['has a NSEC with a compressed name', { authority: [record(QNAME, NSEC, QNAME)] }, 'authority section'],
     ['has an owner that is a loop', { answers: [record(pointer(33), A, ADDRESS)] }, 'answer section'],
     ['has two OPTs', { additional: [opt(), opt()] }, 'additional section'],
@@ -440,4 +450,9 @@ test('a positive answer from a wildcard keeps the proof of its signer, and no SO
     record(text('example.com'), SOA, SOA_RDATA),
   ];
   expect(shown(parsed({ answers, authority }).authority)).toEqual(['v.example.com NSEC', 'v.example.com RRSIG']);
+});
+
+test('a signature by a zone that the name is not in vouches for no proofs', () => {
+  const answers = [record(QNAME, A, ADDRESS), signature(QNAME, A, name('evil', 'test'))];
+  expect(parsed({ answers, authority: [record(text('v.evil.test'), NSEC, name('x'))] }).authority).toEqual([]);
 });
