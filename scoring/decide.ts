@@ -50,10 +50,10 @@ export interface Verdict {
 }
 
 /**
- * Kept back when a new name is weighed, so that the further types of the last name that fits (AAAA, HTTPS) fit as well:
- * two types cost about 2 × 5 bits while the type code is still untrained.
+ * Kept back from new names for the ones already known: the further types of the last name that fits (AAAA, HTTPS, about 2 × 5 bits)
+ * and their refreshes (1,440 predicted ones cost about 8 bits). A spent budget then takes no name away that worked.
  */
-export const TYPE_RESERVE_BITS = 12;
+export const KNOWN_NAMES_RESERVE_BITS = 64;
 
 /**
  * The verdict for one query.
@@ -90,7 +90,7 @@ function refusalScope(input: DecideInput): 'name' | 'type' {
 function spentBudget(input: DecideInput): 'parent-budget' | 'session-budget' | 'fleet-budget' | null {
   const { charge, remaining } = input;
   if (charge === null || input.standing === 'trusted') return null;
-  const reserveBits = input.knownName ? 0 : TYPE_RESERVE_BITS;
+  const reserveBits = input.knownName ? 0 : KNOWN_NAMES_RESERVE_BITS;
   if (exceeds(charge.parentBits + reserveBits, remaining.parentBits)) return 'parent-budget';
   if (exceeds(charge.sessionBits + reserveBits, remaining.sessionBits)) return 'session-budget';
   if (exceeds(charge.fleetBits + reserveBits, remaining.fleetBits)) return 'fleet-budget';

@@ -1,6 +1,6 @@
 /** The order of refusals, and what each one denies. */
 import { describe, expect, test } from 'vitest';
-import { type DecideInput, decide, TYPE_RESERVE_BITS } from '../../../scoring/decide.ts';
+import { type DecideInput, decide, KNOWN_NAMES_RESERVE_BITS } from '../../../scoring/decide.ts';
 
 const THRESHOLDS = { flag: 40, refuse: 60, quarantine: 75 };
 const NO_BUDGET = { parentBits: null, sessionBits: null, fleetBits: null };
@@ -56,7 +56,7 @@ describe('the decision', () => {
     ['sessionBits', 'session-budget'],
     ['fleetBits', 'fleet-budget'],
   ] as const)('refuses a new name that does not fit into %s with room for its further types', (scope, reason) => {
-    const fits = CHARGE[scope] + TYPE_RESERVE_BITS;
+    const fits = CHARGE[scope] + KNOWN_NAMES_RESERVE_BITS;
     expect(decide(input({ remaining: { ...NO_BUDGET, [scope]: fits } })).kind).toBe('allow');
     expect(decide(input({ remaining: { ...NO_BUDGET, [scope]: fits - 0.01 } }))).toEqual({ kind: 'refuse', reason, refuseAs: 'name' });
   });
