@@ -8,15 +8,18 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 
-/** Folders with files that are read at run time; sources and documents in them stay behind. */
-const FOLDERS_WITH_DATA = ['blocklists', 'scoring', 'src'];
-const LEFT_BEHIND = /(?:\.ts|\.md|tsconfig\.json)$/;
+/** Lists go whole, with their origin and licence; of the others only what is read at run time. */
+const COPIED: readonly (readonly [folder: string, leftBehind: RegExp])[] = [
+  ['blocklists', /$^/],
+  ['scoring', /(?:\.ts|\.md|tsconfig\.json)$/],
+  ['src', /(?:\.ts|\.md)$/],
+];
 
 rmSync(`${root}dist`, { recursive: true, force: true });
 const compiled = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
 if (compiled.status !== 0) process.exit(1);
-for (const folder of FOLDERS_WITH_DATA) {
-  cpSync(`${root}${folder}`, `${root}dist/${folder}`, { recursive: true, filter: (path) => !LEFT_BEHIND.test(path) });
+for (const [folder, leftBehind] of COPIED) {
+  cpSync(`${root}${folder}`, `${root}dist/${folder}`, { recursive: true, filter: (path) => !leftBehind.test(path) });
 }
 // `kennel --version` reads the version from the package.json beside `src/`.
 cpSync(`${root}package.json`, `${root}dist/package.json`);
