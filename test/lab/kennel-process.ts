@@ -55,15 +55,16 @@ export function startKennelIn(lab: Lab, settings: KennelSettings): Promise<Kenne
   });
 }
 
-/** Kennel on a free port of 127.0.0.1. */
-export async function startKennelOnLoopback(settings: KennelSettings): Promise<Kennel> {
+/** Kennel on a free port of 127.0.0.1, its heap limited where `maxHeapMegabytes` says so. */
+export async function startKennelOnLoopback(settings: KennelSettings, maxHeapMegabytes?: number): Promise<Kennel> {
   const port = await freePort();
   const probe = queryMessage({ id: 1, labels: labelsOfText('localhost'), qtype: 1 });
   return startKennel(settings, {
     listen: [`127.0.0.1:${port}`],
     address: '127.0.0.1',
     port,
-    start,
+    start: ([node = process.execPath, ...argv]) =>
+      start([node, ...(maxHeapMegabytes === undefined ? [] : [`--max-old-space-size=${maxHeapMegabytes}`]), ...argv]),
     run,
     async answers() {
       const asker = await openUdpAsker({ address: '127.0.0.1', port });

@@ -14,6 +14,11 @@ import { openUdpAsker, type UdpAsker } from '../lab/udp-asker.ts';
 /** Small enough for the default receive buffer (212,992 octets, up to 2,304 accounted per small packet). */
 const BURST = 64;
 const CANARY_PATIENCE_MS = 5_000;
+/**
+ * Without a limit V8 lets garbage pile up in proportion to the machine's memory, and resident memory says nothing. With it a leak
+ * ends in a crash, and what is left is what Kennel holds on to.
+ */
+const MAX_HEAP_MEGABYTES = 256;
 /** Memory is compared from here on: in the first half of a million packets the bounded tables of names and parents fill. */
 const WARM_SHARE = 0.5;
 /** What the garbage collector's own rhythm may add; a leak of 300 octets a packet would add more. */
@@ -36,13 +41,14 @@ export async function fuzzSocket(packetCount: number, seed: number, say: (line: 
   const authority = await startStubAuthority({ reply: answerPlainNames });
   // Observe mode: in enforce mode the first few damaged names would get the session quarantined and spare the rest of the way.
   // A small cache: it is full long before memory is compared.
-  const kennel = await startKennelOnLoopback({
+  const settings = {
     mode: 'observe',
     upstreams: [authority.url('udp')],
     reputation: 'off',
     limits: 'off',
     cache: { maxEntries: 5_000 },
-  });
+  } as const;
+  const kennel = await startKennelOnLoopback(settings, MAX_HEAP_MEGABYTES);
   const fuzzer = await openUdpAsker(kennel, '127.0.0.2');
   const neighbour = await openUdpAsker(kennel, '127.0.0.3');
   try {
