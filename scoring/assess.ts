@@ -38,7 +38,7 @@ export const SIGNAL_RULES: readonly SignalRule[] = [
   { name: 'unlisted-parents', measure: unlistedParentCount },
 ];
 
-/** How much of the points stays, by who vouches for the parent (SCORING C). None is exempt. */
+/** How much of the points stays, by who vouches for the parent. None is exempt. */
 export const STANDING_WEIGHTS: Readonly<Record<Standing, number>> = { trusted: 0.05, allowlisted: 0.1, popular: 0.1, unlisted: 1 };
 
 const MAX_SCORE = 100;

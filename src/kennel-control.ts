@@ -5,9 +5,9 @@
 import type { ControlPort, ExplainResult, ParentSummary, Readiness, SessionDetail, SessionSummary } from './control/control-port.ts';
 import { endpointText, type RunningKennel } from './kennel.ts';
 import { explain } from './pipeline/explain.ts';
+import { ALL } from './pipeline/ports.ts';
 import { canonicalAddress } from './policy/address-set.ts';
 import { sessionKeyOf } from './session/identify.ts';
-import { ANY } from './session/meters.ts';
 import type { Session } from './session/session.ts';
 import { typeFromName } from './wire/codes.ts';
 import { fromPresentation } from './wire/name.ts';
@@ -22,7 +22,7 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
 
   const summary = (session: Session): SessionSummary => {
     const policy = k.policies.choose(addressOf(session.key), session.listener);
-    const total = session.meters.total?.spentBits ?? storage.meters.loadMeter({ session: session.key, parent: ANY })?.leasedBits ?? 0;
+    const total = session.meters.total?.spentBits ?? storage.meters.loadMeter({ session: session.key, parent: ALL })?.leasedBits ?? 0;
     const { key, score, epoch, queries, firstSeenMs, lastSeenMs } = session;
     return {
       session: key,
@@ -51,7 +51,7 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
   const parentsOf = (session: Session, budgetBits: number | null): ParentSummary[] => {
     const parents = new Map<string, ParentSummary>();
     for (const { parent, leasedBits } of storage.meters.listMeters(session.key, SHOWN_PARENTS)) {
-      if (parent !== ANY) parents.set(parent, { parent, queries: 0, uniqueNames: 0, leakBits: leasedBits, budgetBits });
+      if (parent !== ALL) parents.set(parent, { parent, queries: 0, uniqueNames: 0, leakBits: leasedBits, budgetBits });
     }
     for (const { parent, queries, fanOut } of session.profile.parents()) {
       const leakBits = k.meters.spentInMemory(session.key, parent) ?? parents.get(parent)?.leakBits ?? 0;

@@ -10,12 +10,12 @@ import { createAnswerCache } from './cache/answer-cache.ts';
 import { createInFlight } from './cache/in-flight.ts';
 import { type Config, configHash, type Endpoint } from './config/config.ts';
 import type { ListenError } from './listener/listen-error.ts';
-import { addressAndPort, type Listener } from './listener/listener.ts';
+import { type AnswerQuery, addressAndPort, type Listener, type OnListenerEvent } from './listener/listener.ts';
 import { DEFAULT_TCP_LIMITS, openTcpListener, type TcpLimits } from './listener/tcp.ts';
 import { openUdpListener } from './listener/udp.ts';
 import { lookUpOwnHost } from './pipeline/own-look-up.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline/pipeline.ts';
-import type { CachedAnswer, Clock, DomainAges, QuarantineRecord } from './pipeline/ports.ts';
+import type { CachedAnswer, Clock, DomainAges, Mode, QuarantineRecord } from './pipeline/ports.ts';
 import { resolveQuery } from './pipeline/resolve-query.ts';
 import { addressSet, isLoopback } from './policy/address-set.ts';
 import { AliasRules } from './policy/aliases.ts';
@@ -70,7 +70,7 @@ export type StartResult =
   /** One line each: what failed, with what, what to do. */
   | { readonly kind: 'failed'; readonly messages: readonly string[] };
 
-/** Bounds of the tables; each is bounded, and eviction forgives nothing (threat 23). */
+/** Bounds of the tables; each is bounded, and eviction forgives nothing (threat 23, docs/threats.md). */
 const MAX_SESSIONS = 10_000;
 /** A meter that has seen a few names takes about 3 kB, one with its budget spent about 20 kB (measured). */
 const METER_LIMITS = { sessionParents: 20_000, fleetParents: 20_000 };
@@ -154,7 +154,7 @@ async function enterMode(config: Config, storage: Storage): Promise<readonly Wou
 }
 
 /** A policy may enforce while the others observe: from then on somebody is refused. */
-function strictestMode(config: Config): 'observe' | 'enforce' {
+function strictestMode(config: Config): Mode {
   return config.policies.some((policy) => policy.mode === 'enforce') ? 'enforce' : 'observe';
 }
 
@@ -285,14 +285,8 @@ async function openListeners(
   metrics: Metrics,
   log: Logger,
 ): Promise<readonly (Listener | ListenError)[]> {
-  const answer = (packet: Uint8Array, source: Parameters<typeof resolveQuery>[2]): ReturnType<typeof resolveQuery> =>
-    resolveQuery(pipeline, packet, source);
-  const onEvent = (event: {
-    readonly kind: string;
-    readonly protocol: 'udp' | 'tcp';
-    readonly listener: string;
-    readonly detail: string;
-  }): void => {
+  const answer: AnswerQuery = (packet, source) => resolveQuery(pipeline, packet, source);
+  const onEvent: OnListenerEvent = (event) => {
     metrics.listenerEvent(event.kind, event.protocol);
     if (event.kind === 'answer-failed' || event.kind === 'socket-failed')
       log.error({ listener: event.listener, detail: event.detail }, event.kind);

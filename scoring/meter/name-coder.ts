@@ -5,7 +5,7 @@
 import { benignProbability } from '../model/benign-prior.ts';
 import { ESCAPE, ESCAPED_OCTETS, SYMBOL_COUNT, visitSymbols } from '../model/name-symbols.ts';
 
-/** How many observations the benign model weighs against what this scope has sent (SCORING B; 2 to 8 differ by < 3 %). */
+/** How many observations the benign model weighs against what this scope has sent; code lengths with 2 to 8 differ by less than 3 %. */
 const PRIOR_WEIGHT = 4;
 const ESCAPED_OCTET_BITS = Math.log2(ESCAPED_OCTETS);
 /** Cells that are learned; about 40 octets each. 2,048 bits of budget fill fewer than 700. */

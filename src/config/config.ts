@@ -6,9 +6,8 @@
 import { createHash } from 'node:crypto';
 import type { Budgets, Thresholds } from '../../scoring/observation.ts';
 import type { PresetName } from '../../scoring/presets.ts';
+import type { Mode } from '../pipeline/ports.ts';
 import type { UpstreamUrl } from '../upstream/upstream-url.ts';
-
-export type Mode = 'observe' | 'enforce';
 
 /** An IP address and a port. IPv6 without brackets or zone, in RFC 5952 form. */
 export interface Endpoint {

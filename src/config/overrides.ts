@@ -2,8 +2,9 @@
  * What the command line changes in a config: the same checks as for the file, told with the option's name.
  */
 import { isAbsolute } from 'node:path';
+import type { Mode } from '../pipeline/ports.ts';
 import { parseUpstreamUrl } from '../upstream/upstream-url.ts';
-import type { Config, Mode } from './config.ts';
+import type { Config } from './config.ts';
 import { checkLoops, type ParsedConfig } from './parse-config.ts';
 import { strictest } from './policy-section.ts';
 import { Problems } from './problems.ts';

@@ -6,6 +6,7 @@
  */
 import { isAbsolute } from 'node:path';
 import type { z } from 'zod';
+import type { Mode } from '../pipeline/ports.ts';
 import { isPrivate, PRIVATE_PREFIXES } from '../policy/address-set.ts';
 import { parseDomainName } from '../policy/name-pattern.ts';
 import { isPublicSuffix } from '../policy/registrable-domain.ts';
@@ -15,7 +16,6 @@ import type {
   CacheConfig,
   Config,
   LimitsConfig,
-  Mode,
   PolicyConfig,
   ReputationConfig,
   RetentionConfig,
@@ -73,7 +73,7 @@ export function parseConfig(text: string, fileName: string, facts: SystemFacts):
   return problems.errors.length > 0 ? { ok: false, errors: problems.errors } : { ok: true, config, warnings: problems.warnings };
 }
 
-/** The config without a file: observe, loopback, the system's upstreams (CONTRACT, Commands). */
+/** The config without a file: observe, loopback, the system's upstreams. */
 export function defaultConfig(facts: SystemFacts): ParsedConfig {
   const problems = new Problems('no config file', () => ({ line: 0, column: 0 }));
   const config = new ConfigReader({ mode: 'observe' }, facts, problems).read();

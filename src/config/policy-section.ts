@@ -4,10 +4,11 @@
 import type { z } from 'zod';
 import type { Budgets, Thresholds } from '../../scoring/observation.ts';
 import { PRESETS } from '../../scoring/presets.ts';
+import type { Mode } from '../pipeline/ports.ts';
 import { canonicalPrefix } from '../policy/address-set.ts';
 import { parsePattern } from '../policy/name-pattern.ts';
 import { typeFromName, typeName } from '../wire/codes.ts';
-import type { ListedPattern, Mode, PolicyConfig } from './config.ts';
+import type { ListedPattern, PolicyConfig } from './config.ts';
 import type { Problems } from './problems.ts';
 import type { policySchema } from './schema.ts';
 import { parseDuration, parseEndpoint } from './values.ts';
@@ -16,7 +17,7 @@ import type { Path } from './yaml-source.ts';
 type WrittenPolicy = z.infer<typeof policySchema>;
 type WrittenSection = NonNullable<WrittenPolicy['allow']>[number];
 
-/** What is answered unless a policy says otherwise (SCORING A): no type that carries free octets and that hosts do not need. */
+/** What is answered unless a policy says otherwise: no type that carries free octets and that hosts do not need. */
 // biome-ignore format: a table reads better in rows
 export const DEFAULT_QTYPES: readonly string[] = [
   'A', 'AAAA', 'HTTPS', 'SVCB', 'PTR', 'CNAME', 'MX', 'TXT', 'SRV', 'NS', 'SOA', 'CAA', 'DS', 'DNSKEY',

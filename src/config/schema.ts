@@ -122,7 +122,7 @@ export const configSchema = z.strictObject({
   retention: z.strictObject({ decisions: z.enum(['evidence', 'all']).optional(), days: count(1, 3650).optional() }).optional(),
 });
 
-/** Keys that are named in the documentation of later versions, by the path of their mapping: a clearer message than "unknown". */
+/** Keys of planned features, by the path of their mapping: a clearer message than "unknown key". */
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': [
     'lists',

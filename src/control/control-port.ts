@@ -1,12 +1,12 @@
 /**
- * What the control API needs from the running resolver, as one interface; `main.ts` implements it. Times are wall-clock
+ * What the control API needs from the running resolver, as one interface; `kennel-control.ts` implements it. Times are wall-clock
  * milliseconds here and ISO 8601 text on the wire (`views.ts`). No HTTP, no socket.
  */
-import type { QuarantineChange, QuarantineRecord, VerdictKind } from '../pipeline/ports.ts';
+import type { Explanation, Mode, QuarantineChange, QuarantineRecord } from '../pipeline/ports.ts';
 
 export interface Status {
   readonly version: string;
-  readonly mode: 'observe' | 'enforce';
+  readonly mode: Mode;
   readonly startedAtMs: number;
   /** `udp 127.0.0.1:5300`, `tcp [::1]:5300`. */
   readonly listeners: readonly string[];
@@ -26,7 +26,7 @@ export interface Status {
 
 export interface SessionSummary {
   readonly session: string;
-  /** `normal`, `watch`, `quarantined`, `released` or `confirmed`. */
+  /** `normal`, `watch` or `quarantined`. */
   readonly state: string;
   readonly policy: string;
   /** Highest score of this epoch, 0-100. */
@@ -57,28 +57,8 @@ export interface SessionDetail extends SessionSummary {
   readonly quarantines: readonly string[];
 }
 
-/** CONTRACT's shape of `explain`, extended. */
-export interface ExplanationView {
-  readonly qname: string;
-  readonly qtype: string;
-  readonly registrableDomain: string | null;
-  readonly score: number;
-  readonly signals: readonly { readonly name: string; readonly value: number; readonly contribution: number }[];
-  readonly leakBits: number;
-  /** What enforcing does. */
-  readonly verdict: VerdictKind;
-  /** What is done in the policy's mode. */
-  readonly acting: VerdictKind;
-  readonly reason: string;
-  readonly policy: string;
-  /** The entry that decides: section and pattern. */
-  readonly rule: string | null;
-  readonly session: string;
-  readonly sessionState: string;
-}
-
 export type ExplainResult =
-  | { readonly kind: 'explained'; readonly explanation: ExplanationView }
+  | { readonly kind: 'explained'; readonly explanation: Explanation }
   | { readonly kind: 'invalid'; readonly detail: string };
 
 export type ReleaseResult =

@@ -1,23 +1,14 @@
 /**
- * What every transport gives to the pipeline and to `main.ts`: the shapes of a source, of a running listener and of the
- * events it counts. Owns no socket: those are `udp.ts` and `tcp.ts`.
+ * What every transport gives to the pipeline and to `kennel.ts`: the shapes of a running listener and of the events it counts.
+ * Owns no socket: those are `udp.ts` and `tcp.ts`.
  */
-
-/** Who sent a query and where it arrived. */
-export interface Source {
-  /** Canonical address text: IPv4-mapped IPv6 as IPv4, no zone (RFC 4007 §11 scope id). */
-  readonly address: string;
-  readonly port: number;
-  readonly protocol: 'udp' | 'tcp';
-  /** The listener's own address and port, `127.0.0.1:5300` or `[::1]:5300`. */
-  readonly listener: string;
-}
+import type { QuerySource } from '../pipeline/ports.ts';
 
 /**
  * Turns a client's packet into the packet that answers it; null: say nothing. A value instead of a promise is sent in the same
  * tick. The packet belongs to the callee. A throw or a rejection is a bug: it is reported and the client gets no answer.
  */
-export type AnswerQuery = (packet: Uint8Array, source: Source) => Uint8Array | null | Promise<Uint8Array | null>;
+export type AnswerQuery = (packet: Uint8Array, source: QuerySource) => Uint8Array | null | Promise<Uint8Array | null>;
 
 /** Things worth counting that are not queries. */
 export type ListenerEventKind =

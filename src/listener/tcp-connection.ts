@@ -4,10 +4,10 @@
  * When that took too long, and how many connections there may be, is decided in `tcp.ts`.
  */
 import type { Socket } from 'node:net';
+import type { QuerySource } from '../pipeline/ports.ts';
+import { MAX_MESSAGE_OCTETS } from '../wire/header.ts';
 import { MessageReader } from '../wire/message-reader.ts';
-import { type AnswerQuery, errorText, type ListenerEventKind, type Source } from './listener.ts';
-
-const MAX_MESSAGE_OCTETS = 65_535;
+import { type AnswerQuery, errorText, type ListenerEventKind } from './listener.ts';
 
 /**
  * What the connection waits for:
@@ -18,7 +18,7 @@ export type Waiting = 'query' | 'message' | 'answer' | 'reader' | 'close';
 
 export interface TcpConnectionOptions {
   readonly answer: AnswerQuery;
-  readonly source: Source;
+  readonly source: QuerySource;
   /** Queries in work at once; the rest waits in the client's own send buffer. */
   readonly maxOutstanding: number;
   readonly nowMs: () => number;

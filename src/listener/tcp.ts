@@ -3,16 +3,9 @@
  * the silent, drains at the end. What happens on one connection is `tcp-connection.ts`.
  */
 import net from 'node:net';
+import type { QuerySource } from '../pipeline/ports.ts';
 import { type ListenError, listenError } from './listen-error.ts';
-import {
-  type AnswerQuery,
-  addressAndPort,
-  clientAddress,
-  errorText,
-  type Listener,
-  type OnListenerEvent,
-  type Source,
-} from './listener.ts';
+import { type AnswerQuery, addressAndPort, clientAddress, errorText, type Listener, type OnListenerEvent } from './listener.ts';
 import { TcpConnection } from './tcp-connection.ts';
 
 export interface TcpLimits {
@@ -139,7 +132,7 @@ class TcpListener implements Listener {
     this.#connections.add(this.#connect(socket, { address: client, port, protocol: 'tcp', listener: this.#name }));
   }
 
-  #connect(socket: net.Socket, source: Source): TcpConnection {
+  #connect(socket: net.Socket, source: QuerySource): TcpConnection {
     const connection: TcpConnection = new TcpConnection(socket, {
       answer: this.#options.answer,
       source,

@@ -5,16 +5,9 @@
  */
 import dgram from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import type { QuerySource } from '../pipeline/ports.ts';
 import { type ListenError, listenError } from './listen-error.ts';
-import {
-  type AnswerQuery,
-  addressAndPort,
-  clientAddress,
-  errorText,
-  type Listener,
-  type OnListenerEvent,
-  type Source,
-} from './listener.ts';
+import { type AnswerQuery, addressAndPort, clientAddress, errorText, type Listener, type OnListenerEvent } from './listener.ts';
 
 export interface UdpListenerOptions {
   /** An address of this machine; link-local IPv6 with its zone. */
@@ -104,7 +97,7 @@ class UdpListener implements Listener {
       this.#report('overloaded', `${this.#maxPending} queries are pending`);
       return;
     }
-    const source: Source = { address: clientAddress(peer.address), port: peer.port, protocol: 'udp', listener: this.#name };
+    const source: QuerySource = { address: clientAddress(peer.address), port: peer.port, protocol: 'udp', listener: this.#name };
     let answer: ReturnType<AnswerQuery>;
     try {
       answer = this.#answer(packet, source);

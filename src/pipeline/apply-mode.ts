@@ -4,8 +4,7 @@
  * which never come by here.
  */
 import type { Verdict } from '../../scoring/decide.ts';
-
-export type Mode = 'observe' | 'enforce';
+import type { Mode } from './ports.ts';
 
 /** The verdict to act on. `allow` in place of an inferred refusal keeps the reason, so that the record can say what would have been. */
 export function applyMode(verdict: Verdict, mode: Mode): Verdict {

@@ -1,6 +1,6 @@
 /**
- * `explain` and `score`: the pipeline's own judgement of a name, said without asking it. Charges nothing, records nothing, makes no
- * session and starts no look-up; what it returns is CONTRACT's JSON shape.
+ * `explain`: the pipeline's own judgement of a name, said without asking it. Charges nothing, records nothing, makes no session and
+ * starts no look-up.
  */
 import { classifyName } from '../policy/classify-name.ts';
 import { typeName } from '../wire/codes.ts';
@@ -8,27 +8,8 @@ import { type QName, toPresentation } from '../wire/name.ts';
 import { applyMode } from './apply-mode.ts';
 import { judge, judgeBehindSuffix } from './judge.ts';
 import type { Pipeline } from './pipeline.ts';
-import type { VerdictKind } from './ports.ts';
+import type { Explanation } from './ports.ts';
 import { describe } from './record.ts';
-
-export interface Explanation {
-  readonly qname: string;
-  readonly qtype: string;
-  readonly registrableDomain: string | null;
-  /** 0-100; the contributions of `signals` add up to it. */
-  readonly score: number;
-  readonly signals: readonly { readonly name: string; readonly value: number; readonly contribution: number }[];
-  readonly leakBits: number;
-  /** What enforcing does. */
-  readonly verdict: VerdictKind;
-  /** What is done in the policy's mode. */
-  readonly acting: VerdictKind;
-  readonly reason: string;
-  readonly policy: string;
-  readonly rule: string | null;
-  readonly session: string;
-  readonly sessionState: string;
-}
 
 /** What would happen if the session at `address` asked `qname` now. */
 export function explain(k: Pipeline, qname: QName, qtype: number, address: string, sessionKey: string): Explanation {

@@ -1,6 +1,6 @@
 /**
- * What a query meets on its way: the parts of one running Kennel, put together by `main.ts` and passed as one plain argument.
- * Replaced as a whole on reload; holds no logic.
+ * What a query meets on its way: the parts of one running Kennel, put together by `kennel.ts` and passed as one plain
+ * argument. Holds no logic.
  */
 import type { BoundedAnswerCache } from '../cache/answer-cache.ts';
 import type { InFlight } from '../cache/in-flight.ts';

@@ -2,11 +2,26 @@
  * The pipeline's ports: what it needs from the outside, as interfaces. Each is implemented in the folder named beside it
  * and has one contract suite. No socket, no file, no database type appears here.
  */
+import type { Verdict } from '../../scoring/decide.ts';
+import type { Signal } from '../../scoring/observation.ts';
 import type { QName } from '../wire/name.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 import type { SendPermit } from './permit.ts';
 
-/** Time as arguments (`main.ts` passes the real ones, tests a fake). */
+/** `observe`: what Kennel infers is noted and not acted on. `enforce`: it is. */
+export type Mode = 'observe' | 'enforce';
+
+/** Where a query came from. */
+export interface QuerySource {
+  /** Canonical address text: IPv4-mapped IPv6 as IPv4, no zone (RFC 4007 §11). */
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: 'udp' | 'tcp';
+  /** The address and port that was asked, `127.0.0.1:5300` or `[::1]:5300`. */
+  readonly listener: string;
+}
+
+/** Time as arguments (`kennel.ts` passes the real ones, tests a fake). */
 export interface Clock {
   /** Wall clock, milliseconds since the epoch: for records that outlive the process. */
   wallMs(): number;
@@ -95,7 +110,7 @@ export interface QuarantineRecord {
   readonly qname: string;
   readonly qtype: string;
   readonly score: number;
-  readonly signals: readonly { readonly name: string; readonly value: number; readonly contribution: number }[];
+  readonly signals: readonly Signal[];
   readonly leakBits: number;
   readonly reason: string;
 }
@@ -128,11 +143,14 @@ export interface SessionCounters {
   readonly lastSeenMs: number;
 }
 
+/** In a meter's scope: all sessions, or all unlisted parents. No session key and no domain name looks like it. */
+export const ALL = '*';
+
 /** A scope of the leak meter: one session below one parent, one session over all unlisted parents, or the fleet below one parent. */
 export interface MeterScope {
-  /** Session key, or `*` for the fleet. */
+  /** Session key, or `ALL` for the fleet. */
   readonly session: string;
-  /** Registrable domain in presentation form, or `*` for all unlisted parents. */
+  /** Registrable domain in presentation form, or `ALL` for all unlisted parents. */
   readonly parent: string;
 }
 
@@ -156,7 +174,7 @@ export interface MeterStore {
   listMeters(session: string, limit: number): readonly StoredMeter[];
   saveMeters(meters: readonly StoredMeter[]): void;
   saveCounters(counters: SessionCounters): void;
-  /** A release: the session's score and the meters of these parents (and its `*` meter) start at 0 under the new epoch. */
+  /** A release: the session's score and the meters of these parents (and its `ALL` meter) start at 0 under the new epoch. */
   openSessionEpoch(counters: SessionCounters, parents: readonly string[]): void;
   /** Switching from observe to enforce: every meter and score starts at 0. */
   openMeterEpoch(): void;
@@ -164,7 +182,7 @@ export interface MeterStore {
   listSessions(limit: number): readonly SessionCounters[];
 }
 
-export type VerdictKind = 'allow' | 'flag' | 'refuse' | 'quarantine';
+export type VerdictKind = Verdict['kind'];
 
 /** One decision worth keeping, as it is stored and sent as an event. */
 export interface DecisionRecord {
@@ -172,7 +190,7 @@ export interface DecisionRecord {
   readonly atMs: number;
   readonly session: string;
   readonly policy: string;
-  readonly mode: 'observe' | 'enforce';
+  readonly mode: Mode;
   readonly verdict: VerdictKind;
   /** What enforcing would have done, on this query's own merits. */
   readonly wouldVerdict: VerdictKind;
@@ -181,7 +199,7 @@ export interface DecisionRecord {
   /** The entry that decided: section and pattern, or null. */
   readonly rule: string | null;
   readonly score: number;
-  readonly signals: readonly { readonly name: string; readonly value: number; readonly contribution: number }[];
+  readonly signals: readonly Signal[];
   /** RFC 1035 §5.1 form. */
   readonly qname: string;
   readonly qtype: string;
@@ -189,6 +207,30 @@ export interface DecisionRecord {
   readonly leakBits: number;
   readonly forwarded: boolean;
   readonly rcode: string;
+}
+
+/** What `explain` tells about a name: the JSON of the verb and of the control API. */
+export interface Explanation {
+  /** RFC 1035 §5.1 form. */
+  readonly qname: string;
+  readonly qtype: string;
+  /** Null for names that are answered locally. */
+  readonly registrableDomain: string | null;
+  /** 0-100; the contributions of `signals` add up to it. */
+  readonly score: number;
+  readonly signals: readonly Signal[];
+  /** Bits that asking would let out below the registrable domain. */
+  readonly leakBits: number;
+  /** What enforcing does. */
+  readonly verdict: VerdictKind;
+  /** What is done in the policy's mode. */
+  readonly acting: VerdictKind;
+  readonly reason: string;
+  readonly policy: string;
+  /** The entry that decides: section and pattern, or null. */
+  readonly rule: string | null;
+  readonly session: string;
+  readonly sessionState: string;
 }
 
 /** Implemented in `storage/`. Never waits and never throws; what does not fit is dropped and counted. */
@@ -200,7 +242,7 @@ export interface DecisionSink {
 export interface PipelineMetrics {
   queryReceived(protocol: 'udp' | 'tcp', family: 'ipv4' | 'ipv6', qtype: number): void;
   responseSent(rcode: number, action: string, durationMs: number): void;
-  decided(action: VerdictKind, reason: string, policy: string, mode: 'observe' | 'enforce', score: number): void;
+  decided(action: VerdictKind, reason: string, policy: string, mode: Mode, score: number): void;
   leaked(policy: string, bits: number): void;
   cacheHit(): void;
   cacheMiss(): void;

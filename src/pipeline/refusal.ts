@@ -1,5 +1,5 @@
 /**
- * What the blocked are told (CONTRACT, Answers): NXDOMAIN with an SOA for a name, NODATA for a type, Extended DNS Errors with a
+ * What the blocked are told: NXDOMAIN with an SOA for a name, NODATA for a type, Extended DNS Errors with a
  * text to act on. Definite and at once, so that no client retries or waits; no threshold and no list content in it.
  */
 import { EDE, RCODE } from '../wire/codes.ts';

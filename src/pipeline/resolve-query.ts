@@ -11,6 +11,7 @@ import type { Policy } from '../policy/policy.ts';
 import { sessionKeyOf } from '../session/identify.ts';
 import type { Session } from '../session/session.ts';
 import { EDE, RCODE, RRTYPE } from '../wire/codes.ts';
+import { MAX_MESSAGE_OCTETS } from '../wire/header.ts';
 import { decodeQuery, type Query } from '../wire/query-decode.ts';
 import { encodeResponse, type ResponseContent, udpLimit } from '../wire/response.ts';
 import { admit } from './admit.ts';
@@ -19,20 +20,11 @@ import { answerFeedback } from './feedback.ts';
 import { inspectResponse } from './inspect-response.ts';
 import { type Judgement, judge, judgeBehindSuffix } from './judge.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
-import type { CachedAnswer, DecisionRecord } from './ports.ts';
+import type { CachedAnswer, DecisionRecord, QuerySource } from './ports.ts';
 import { type Noted, note, noteAnswer } from './record.ts';
 import { refusal, refusedOutright } from './refusal.ts';
 import { send } from './send.ts';
 import { withoutDnssec } from './without-dnssec.ts';
-
-/** Where a query came from. `address` is canonical: no zone, IPv4-mapped IPv6 written as IPv4. */
-export interface QuerySource {
-  readonly address: string;
-  readonly port: number;
-  readonly protocol: 'udp' | 'tcp';
-  /** The address and port that was asked, `127.0.0.1:5300`. */
-  readonly listener: string;
-}
 
 /** Everything about one query that the later stages need. */
 export interface QueryContext {
@@ -43,11 +35,8 @@ export interface QueryContext {
   readonly startedMs: number;
 }
 
-/** A refusal by score or budget stays this long for all types of the name (CONTRACT: at least 30 s). */
+/** A refusal by score or budget stays this long for all types of the name: longer than a stub and its program go on trying. */
 const HOLD_MS = 30_000;
-
-/** TCP carries whatever the length prefix can say (RFC 1035 §4.2.2). */
-const TCP_LIMIT = 65_535;
 
 /** Answers one packet: octets to send back, or null to stay silent. Synchronous unless an upstream or the disk has to be waited for. */
 export function resolveQuery(k: Pipeline, packet: Uint8Array, source: QuerySource): Uint8Array | null | Promise<Uint8Array | null> {
@@ -222,12 +211,13 @@ function answerFrom(
 /** 11. respond: sized for the client, counted. */
 function respond(k: Pipeline, context: QueryContext, content: ResponseContent, action: string): Uint8Array {
   k.metrics.responseSent(content.rcode, action, k.clock.monotonicMs() - context.startedMs);
-  return encodeResponse(context.query, content, context.source.protocol === 'tcp' ? TCP_LIMIT : udpLimit(context.query));
+  return encodeResponse(context.query, content, context.source.protocol === 'tcp' ? MAX_MESSAGE_OCTETS : udpLimit(context.query));
 }
 
 /**
  * A UDP source outside `sessions.verified` may be anyone: it gets what is here already and TC=1, so that a real client comes back
- * over TCP. Nothing is sent, counted against or remembered for it (threat 20).
+ * over TCP. Nothing is sent, counted against or remembered for it (threat 20,
+ * docs/threats.md).
  */
 function answerUnverified(k: Pipeline, query: Query, policy: Policy, sessionKey: string, startedMs: number): Uint8Array {
   const { qname, qtype } = query.question;

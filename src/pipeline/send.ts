@@ -10,7 +10,7 @@ import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
 import type { CachedAnswer, UpstreamFailure, UpstreamGroup } from './ports.ts';
 import type { QueryContext } from './resolve-query.ts';
 
-/** Unlisted parents may not make names expire faster than this to have them repeated (SCORING A). */
+/** Unlisted parents may not make names expire faster than this: each repeat they force is a symbol of its own. */
 const UNLISTED_TTL_FLOOR_SECONDS = 60;
 
 /** RFC 9520 §3.2: a failed resolution is cached for at least 1 s; 5 s spares a struggling upstream the retries of stubs. */

@@ -1,5 +1,5 @@
 /**
- * Stage 5: what kind of name this is, by the config and the standards alone. Pure; the same for `resolve`, `explain` and `replay`.
+ * Stage 5: what kind of name this is, by the config and the standards alone. Pure; the same for a query, `explain` and `score`.
  *
  * Order: feedback names (nobody may route them), records, the longest zone, special-use names (so records and zones beat the
  * built-ins), then the lists. In the lists an allow entry wins over a block entry, as in Blocky and AdGuard Home. A trusted zone
@@ -169,7 +169,7 @@ function underSearchSuffix(naming: Naming, qname: QName, allow: ListEntry | null
 
 const FEEDBACK = nameOf('kennel.internal');
 
-/** `session`, `last.why`, `DECISION.why`, `NAME.why`, each below `kennel.internal` (CONTRACT, Answers). */
+/** `session`, `last.why`, `DECISION.why`, `NAME.why`, each below `kennel.internal`. */
 function feedbackTopic(qname: QName): FeedbackTopic | null {
   if (!isAtOrBelow(qname, FEEDBACK)) return null;
   const labels = labelsOf(qname).slice(0, labelCount(qname) - labelCount(FEEDBACK));

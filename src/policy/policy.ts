@@ -3,7 +3,8 @@
  * Owns no verdict: scores and budgets are compared in `scoring/decide.ts`.
  */
 import type { Budgets, Standing, Thresholds } from '../../scoring/observation.ts';
-import { type Config, configHash, type ListedPattern, type Mode, type PolicyConfig, type QuarantineConfig } from '../config/config.ts';
+import { type Config, configHash, type ListedPattern, type PolicyConfig, type QuarantineConfig } from '../config/config.ts';
+import type { Mode } from '../pipeline/ports.ts';
 import { typeFromName } from '../wire/codes.ts';
 import { labelCount, type QName } from '../wire/name.ts';
 import { type AddressSet, addressSet } from './address-set.ts';

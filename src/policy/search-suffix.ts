@@ -1,6 +1,7 @@
 /**
  * Undoes what a stub resolver's search list did: `secret.evil.com.ns.svc.cluster.local` was meant as `secret.evil.com`, and where
- * that name is refused, its octets must not leave by the suffix's road either (threat 15).
+ * that name is refused, its octets must not leave by the suffix's road either (threat 15,
+ * docs/threats.md).
  *
  * Only a rest that ends in a top-level domain of the public DNS (or in one reserved for examples) counts: `db.prod.corp.example`
  * is a host two levels down in the intranet, not a stranger's name in disguise.

@@ -1,6 +1,7 @@
 /**
  * Names that the public DNS must not be asked for: what is answered here, and what only servers of this site may see
- * (RFC 6761, 6762, 6303, 7686, 8375, 9462). `example.` and `ipv4only.arpa` are ordinary (CONTRACT, Answers).
+ * (RFC 6761, 6762, 6303, 7686, 8375, 9462). `example.` is ordinary to a resolver (RFC 6761 §6.5),
+ * and `ipv4only.arpa` has to reach the network's own resolver, which may do NAT64 (RFC 7050 §3).
  * Records and zones of the config come before all of these; the caller looks there first.
  */
 import { RCODE, RRCLASS, RRTYPE } from '../wire/codes.ts';

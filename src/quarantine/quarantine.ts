@@ -55,7 +55,7 @@ export const QUARANTINE_LIMITS: QuarantineLimits = {
   extendEveryMs: 60_000,
 };
 
-/** CONTRACT: "for (1h, then watch)". */
+/** How long a quarantine lasts when nobody says otherwise. */
 export const DEFAULT_QUARANTINE_MS = 3_600_000;
 
 export interface QuarantinesOptions {

@@ -1,6 +1,7 @@
 /**
  * Wall time that never jumps while the process lives: the wall clock once, then the monotonic one. Quarantines expire by it, so that
- * setting a machine's clock releases nobody (THREATS 28). It tells how far the wall clock has gone off, so that records can follow.
+ * setting a machine's clock releases nobody (threat 28, docs/threats.md). It tells how far the wall clock has gone off, so that
+ * records can follow.
  */
 import type { Clock } from '../pipeline/ports.ts';
 

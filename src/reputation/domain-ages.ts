@@ -1,7 +1,7 @@
 /**
  * How old registrable domains are. Answers from what is known and never waits: an unknown domain is queued, asked for in the
  * background by RDAP and then WHOIS, and remembered, failures too. Rates are bounded for all and for each session, because the
- * choice of domain is a session's (THREATS 18). The protocols are `rdap.ts` and `whois.ts`, the file is `storage/`'s.
+ * choice of domain is a session's (threat 18, docs/threats.md). The protocols are `rdap.ts` and `whois.ts`, the file is `storage/`'s.
  */
 import type { AgeStore, Clock, DomainAges, KnownAge } from '../pipeline/ports.ts';
 import { isAskable } from './registrable-domain.ts';
@@ -18,7 +18,7 @@ export interface AgeLimits {
   readonly memory: number;
 }
 
-/** SCORING: "≤ 1/s and 500/day". */
+/** At most one a second and 500 a day: what a registry takes without blocking, and all that a choice of domains can tell it. */
 export const AGE_LIMITS: AgeLimits = {
   perDay: 500,
   minIntervalMs: 1_000,

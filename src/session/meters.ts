@@ -6,15 +6,12 @@
  */
 import { LeakMeter, type Sent } from '../../scoring/meter/leak-meter.ts';
 import type { Budgets } from '../../scoring/observation.ts';
-import type { MeterScope, MeterStore, StoredMeter } from '../pipeline/ports.ts';
+import { ALL, type MeterScope, type MeterStore, type StoredMeter } from '../pipeline/ports.ts';
 
 /** Size of one lease: small enough that a crash costs a session little, large enough that most sends write nothing. */
 export const LEASE_BITS = 64;
 
 const MS_PER_DAY = 86_400_000;
-
-/** Stands for "all parents" and "all sessions" in a scope. */
-export const ANY = '*';
 
 /** Weighted bits a send would charge to each scope it concerns. */
 export interface Price {
@@ -186,9 +183,9 @@ export class Meters {
   }
 
   #scopes(sessionKey: string, meters: SessionMeters, parentName: string, nowMs: number): { parent: Meter; total: Meter; fleet: Meter } {
-    meters.total ??= this.#open({ session: sessionKey, parent: ANY }, nowMs);
+    meters.total ??= this.#open({ session: sessionKey, parent: ALL }, nowMs);
     const own = { session: sessionKey, parent: parentName };
-    const fleet = { session: ANY, parent: parentName };
+    const fleet = { session: ALL, parent: parentName };
     return {
       parent: this.#recall(this.#sessionParents, sessionParentKey(sessionKey, parentName), own, this.#limits.sessionParents, nowMs),
       total: meters.total,

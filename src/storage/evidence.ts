@@ -16,7 +16,7 @@ import type { EvidenceWorkerOptions } from './evidence-worker.ts';
 import { startWriterThread, workerUrl } from './writer-thread.ts';
 
 export interface EvidenceOptions {
-  /** How long the first write of a group waits for others; the contract allows 50 ms in all. */
+  /** How long the first write of a group waits for others; the ledger promises 50 ms in all. */
   readonly gatherMs?: number;
   readonly pendingLimit?: number;
   readonly patienceMs?: number;

@@ -4,7 +4,8 @@
  */
 import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
-import { ANY, PRUNED } from './meters.ts';
+import { ALL } from '../pipeline/ports.ts';
+import { PRUNED } from './meters.ts';
 
 export interface MeterBounds {
   /** Rows of `meters`, at about 100 octets each. */
@@ -102,7 +103,7 @@ function pruneParents(database: Database.Database, bound: number): number {
       `SELECT m.session, m.parent FROM meters AS m LEFT JOIN counters AS c ON c.session = m.session
        WHERE m.parent NOT IN (?, ?) ORDER BY coalesce(c.score, 0), m.leased_bits, m.at_ms LIMIT ?`,
     )
-    .all(ANY, PRUNED, count);
+    .all(ALL, PRUNED, count);
   const raiseFloor = database.prepare(
     `INSERT INTO meters (session, parent, epoch, leased_bits, at_ms)
        SELECT session, '${PRUNED}', epoch, leased_bits, at_ms FROM meters WHERE session = @session AND parent = @parent
@@ -125,7 +126,7 @@ function pruneSessions(database: Database.Database, bound: number): number {
       `SELECT c.session FROM counters AS c LEFT JOIN meters AS m ON m.session = c.session AND m.parent = ?
        WHERE c.session NOT IN (?, ?) ORDER BY c.score, coalesce(m.leased_bits, 0), c.last_seen_ms LIMIT ?`,
     )
-    .all(ANY, ANY, PRUNED, count);
+    .all(ALL, ALL, PRUNED, count);
   const raiseScoreFloor = database.prepare(
     `INSERT INTO counters (session, epoch, score, first_seen_ms, last_seen_ms)
        SELECT '${PRUNED}', epoch, score, first_seen_ms, last_seen_ms FROM counters WHERE session = @session
@@ -134,7 +135,7 @@ function pruneSessions(database: Database.Database, bound: number): number {
   );
   const raiseMeterFloors = database.prepare(
     `INSERT INTO meters (session, parent, epoch, leased_bits, at_ms)
-       SELECT '${PRUNED}', iif(parent = '${ANY}', '${ANY}', '${PRUNED}') AS kind, max(epoch), max(leased_bits), max(at_ms)
+       SELECT '${PRUNED}', iif(parent = '${ALL}', '${ALL}', '${PRUNED}') AS kind, max(epoch), max(leased_bits), max(at_ms)
        FROM meters WHERE session = @session GROUP BY kind
      ON CONFLICT DO UPDATE SET epoch = max(epoch, excluded.epoch), leased_bits = max(leased_bits, excluded.leased_bits),
        at_ms = max(at_ms, excluded.at_ms)`,

@@ -4,7 +4,7 @@
  * background thread's (`meters-upkeep.ts`). What a lease is worth is decided in `session/`.
  */
 import type Database from 'better-sqlite3';
-import type { MeterScope, MeterStore, SessionCounters, StoredMeter } from '../pipeline/ports.ts';
+import { ALL, type MeterScope, type MeterStore, type SessionCounters, type StoredMeter } from '../pipeline/ports.ts';
 import { openDatabase } from './database.ts';
 
 /**
@@ -12,9 +12,6 @@ import { openDatabase } from './database.ts';
  * pruning may charge too much and never too little (the floor of a space-saving sketch). It is no address and no domain name.
  */
 export const PRUNED = '*pruned';
-
-/** Stands for all parents or all sessions in a scope (ports.ts). */
-export const ANY = '*';
 
 export const METER_MIGRATIONS: readonly string[] = [
   `CREATE TABLE meters (
@@ -99,7 +96,7 @@ function createMeters(database: Database.Database): LastingMeters {
           saveCounters(counters);
           // Rows of 0 bits, not deletions: a missing row would be read as the pruned floor.
           const { session, epoch, lastSeenMs: atMs } = counters;
-          for (const parent of new Set([...parents, ANY])) saveMeter({ session, parent, epoch, leasedBits: 0, atMs });
+          for (const parent of new Set([...parents, ALL])) saveMeter({ session, parent, epoch, leasedBits: 0, atMs });
         })
         .immediate();
     },
@@ -130,6 +127,6 @@ function ownOrFloor(scope: MeterScope, rows: readonly StoredMeter[]): StoredMete
 
 /** Session and parent of two floors: a total goes only with its session, a meter below a parent by itself or with its session. */
 function floorsBeneath(scope: MeterScope): readonly [string, string, string, string] {
-  if (scope.parent === ANY) return [PRUNED, ANY, PRUNED, ANY];
-  return [scope.session, PRUNED, scope.session === ANY ? ANY : PRUNED, PRUNED];
+  if (scope.parent === ALL) return [PRUNED, ALL, PRUNED, ALL];
+  return [scope.session, PRUNED, scope.session === ALL ? ALL : PRUNED, PRUNED];
 }

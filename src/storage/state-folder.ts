@@ -5,9 +5,8 @@
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import type Database from 'better-sqlite3';
+import type { Mode } from '../pipeline/ports.ts';
 import { failureText, openDatabase } from './database.ts';
-
-export type Mode = 'observe' | 'enforce';
 
 /** Key material is per purpose, so that a hash made for one can't be compared with a hash made for another. */
 export type KeyPurpose = 'names' | 'secrets' | 'sessions';

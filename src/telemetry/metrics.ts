@@ -3,7 +3,7 @@
  * session or a rule, and every label set is bounded. Counting is cheap (`tally.ts`); prom-client renders at a scrape.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { PipelineMetrics, VerdictKind } from '../pipeline/ports.ts';
+import type { Mode, PipelineMetrics, VerdictKind } from '../pipeline/ports.ts';
 import { rcodeName, typeName } from '../wire/codes.ts';
 import { PlainHistogram, Tally } from './tally.ts';
 
@@ -116,7 +116,7 @@ export class Metrics implements PipelineMetrics {
     this.#requestSeconds.observe(durationMs / 1_000);
   }
 
-  decided(action: VerdictKind, reason: string, policy: string, mode: 'observe' | 'enforce', score: number): void {
+  decided(action: VerdictKind, reason: string, policy: string, mode: Mode, score: number): void {
     this.#decisions.add(1, action, reason, policy, mode);
     this.#score.observe(score);
   }

@@ -24,7 +24,7 @@ export interface SourcePortOwner {
   onFlooded(queries: PendingQuery[]): void;
 }
 
-/** A port is worth guessing only while it lives: both bounds are promises of the product. */
+/** A port is worth guessing only while it lives (RFC 5452 §9.2); the shorter and the less used, the less a guess is worth. */
 export const MAX_QUERIES_PER_PORT = 200;
 export const MAX_PORT_AGE_MS = 10_000;
 

@@ -1,7 +1,7 @@
 /**
  * `kennel explain NAME`: what the running server would do with a query now, and why. Changes nothing there.
  */
-import type { ExplanationView } from '../control/control-port.ts';
+import type { Explanation } from '../pipeline/ports.ts';
 import { askControl, CONTROL_OPTIONS, CONTROL_USAGE, print } from './control-verb.ts';
 import { fields, number, signalTable } from './printing.ts';
 import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
@@ -24,13 +24,13 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
   const [name, ...rest] = parsed.positionals;
   if (name === undefined || rest.length > 0) return wrongUsage(io, usage, 'explain: expected one name');
   const query = new URLSearchParams({ name, type: values.type, ...(values.session === undefined ? {} : { session: values.session }) });
-  const asked = await askControl<ExplanationView>(io, values, { method: 'GET', path: `/v1/explain?${query}` });
+  const asked = await askControl<Explanation>(io, values, { method: 'GET', path: `/v1/explain?${query}` });
   if (asked.kind === 'exit') return asked.code;
   print(io, values.json, asked.body, explanationText);
   return asked.body.verdict === 'refuse' || asked.body.verdict === 'quarantine' ? 1 : 0;
 }
 
-function explanationText(one: ExplanationView): string {
+function explanationText(one: Explanation): string {
   const head = fields([
     ['query', `${one.qname} ${one.qtype}`],
     ['verdict', one.acting === one.verdict ? one.verdict : `${one.verdict} when enforcing; now: ${one.acting}`],

@@ -2,6 +2,7 @@
  * Text for terminals and pipes: tables, JSON, times. The last edge before a terminal: whatever a value holds, no control
  * character gets through.
  */
+import type { Signal } from '../../scoring/observation.ts';
 
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
@@ -31,7 +32,7 @@ export function fields(pairs: readonly (readonly [string, string])[]): string {
 }
 
 /** Signals of an assessment, with the points each adds. */
-export function signalTable(signals: readonly { readonly name: string; readonly value: number; readonly contribution: number }[]): string {
+export function signalTable(signals: readonly Signal[]): string {
   return table(
     ['SIGNAL', 'VALUE', 'POINTS'],
     signals.map((signal) => [signal.name, number(signal.value), number(signal.contribution)]),

@@ -4,7 +4,7 @@
  */
 import { createInFlight } from '../cache/in-flight.ts';
 import { type Judging, judge } from '../pipeline/judge.ts';
-import type { MeterStore } from '../pipeline/ports.ts';
+import type { Explanation, MeterStore } from '../pipeline/ports.ts';
 import { describe } from '../pipeline/record.ts';
 import { canonicalAddress } from '../policy/address-set.ts';
 import { classifyName, compileNaming } from '../policy/classify-name.ts';
@@ -27,17 +27,8 @@ Several names are judged as if one fresh session asked them in this order. Exit 
   --config FILE      policies and lists from this file; without it the defaults
   --json             one JSON object a line`;
 
-interface Scored {
-  readonly qname: string;
-  readonly qtype: string;
-  readonly registrableDomain: string | null;
-  readonly score: number;
-  readonly signals: readonly { readonly name: string; readonly value: number; readonly contribution: number }[];
-  readonly leakBits: number;
-  readonly verdict: string;
-  readonly reason: string;
-  readonly policy: string;
-}
+/** A score knows no mode and no state: what enforcing would do is all there is. */
+type Scored = Omit<Explanation, 'acting' | 'rule' | 'session' | 'sessionState'>;
 
 /** Prints one assessment a name. */
 export async function run(args: readonly string[], io: VerbIo): Promise<number> {

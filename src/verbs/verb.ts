@@ -1,6 +1,6 @@
 /**
  * What every verb of the command line is: a usage text and a function from arguments to an exit code.
- * Exit codes (CONTRACT): 0 done, 1 a finding, 2 wrong usage or config, 3 a runtime failure.
+ * Exit codes: 0 done, 1 a finding, 2 wrong usage or config, 3 a runtime failure.
  */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { plainText } from './printing.ts';

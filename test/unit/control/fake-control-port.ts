@@ -1,8 +1,8 @@
 /**
  * A control port in memory: two quarantines, two sessions, one explanation. Everything it does not expect throws.
  */
-import type { ControlPort, ExplanationView, Readiness, SessionDetail } from '../../../src/control/control-port.ts';
-import type { QuarantineChange, QuarantineRecord } from '../../../src/pipeline/ports.ts';
+import type { ControlPort, Readiness, SessionDetail } from '../../../src/control/control-port.ts';
+import type { Explanation, QuarantineChange, QuarantineRecord } from '../../../src/pipeline/ports.ts';
 
 const AT_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 
@@ -42,7 +42,7 @@ const SESSION: SessionDetail = {
   quarantines: ['q-open'],
 };
 
-export const EXPLANATION: ExplanationView = {
+export const EXPLANATION: Explanation = {
   qname: 'c2VjcmV0.evil.example',
   qtype: 'TXT',
   registrableDomain: 'evil.example',

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { AnswerQuery, Listener, ListenerEvent, Source } from '../../../src/listener/listener.ts';
+import type { AnswerQuery, Listener, ListenerEvent } from '../../../src/listener/listener.ts';
 import { DEFAULT_TCP_LIMITS, openTcpListener, type TcpLimits } from '../../../src/listener/tcp.ts';
+import type { QuerySource } from '../../../src/pipeline/ports.ts';
 
 const cleanUps: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
@@ -84,7 +85,7 @@ const numbers = (count: number) => Array.from({ length: count }, (_, index) => `
 
 describe('TCP listener', () => {
   test.each(['127.0.0.1', '::1'])('answers on %s and tells the source', async (address) => {
-    const sources: Source[] = [];
+    const sources: QuerySource[] = [];
     const listener = await listen(
       (packet, source) => {
         sources.push(source);

@@ -1,8 +1,9 @@
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { AnswerQuery, Listener, ListenerEvent, Source } from '../../../src/listener/listener.ts';
+import type { AnswerQuery, Listener, ListenerEvent } from '../../../src/listener/listener.ts';
 import { openUdpListener } from '../../../src/listener/udp.ts';
+import type { QuerySource } from '../../../src/pipeline/ports.ts';
 
 const cleanUps: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
@@ -51,7 +52,7 @@ describe('UDP listener', () => {
   });
 
   test('tells the source and the listener of a query', async () => {
-    const sources: Source[] = [];
+    const sources: QuerySource[] = [];
     const listener = await listen((packet, source) => {
       sources.push(source);
       return packet;
