@@ -143,8 +143,11 @@ export interface SessionCounters {
   readonly lastSeenMs: number;
 }
 
-/** In a meter's scope: all sessions, or all unlisted parents. No session key and no domain name looks like it. */
-export const ALL = '*';
+/**
+ * In a meter's scope: all sessions, or all unlisted parents. No name a client asks may be mistaken for it: presentation form writes
+ * a parenthesis as `\(`, while a bare `*` is a name like any other.
+ */
+export const ALL = '(all)';
 
 /** A scope of the leak meter: one session below one parent, one session over all unlisted parents, or the fleet below one parent. */
 export interface MeterScope {

@@ -9,9 +9,10 @@ import { openDatabase } from './database.ts';
 
 /**
  * In place of a session or a parent: the most that any pruned row of that kind held. A row that is missing is read as this one, so
- * pruning may charge too much and never too little (the floor of a space-saving sketch). It is no address and no domain name.
+ * pruning may charge too much and never too little (the floor of a space-saving sketch). Like `ALL`, it is no session key
+ * and no name in presentation form.
  */
-export const PRUNED = '*pruned';
+export const PRUNED = '(pruned)';
 
 export const METER_MIGRATIONS: readonly string[] = [
   `CREATE TABLE meters (

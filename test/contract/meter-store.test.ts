@@ -1,7 +1,7 @@
 /** What every meter store promises (ports.ts, `MeterStore`). */
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { MeterStore, SessionCounters, StoredMeter } from '../../src/pipeline/ports.ts';
+import { ALL, type MeterStore, type SessionCounters, type StoredMeter } from '../../src/pipeline/ports.ts';
 import { openMeters } from '../../src/storage/meters.ts';
 import { temporaryFolder } from '../unit/storage/temporary-folder.ts';
 
@@ -33,11 +33,11 @@ describe.each(STORES)('a meter store (%s)', (_, open) => {
 
   test('gives back the latest write of each scope', () => {
     const store = open();
-    store.saveMeters([meter('s', 'a.example', 64), meter('s', '*', 64), meter('*', 'a.example', 64)]);
+    store.saveMeters([meter('s', 'a.example', 64), meter('s', ALL, 64), meter(ALL, 'a.example', 64)]);
     store.saveMeters([meter('s', 'a.example', 128, { atMs: 5_000 })]);
     expect(store.loadMeter({ session: 's', parent: 'a.example' })).toEqual(meter('s', 'a.example', 128, { atMs: 5_000 }));
-    expect(store.loadMeter({ session: 's', parent: '*' })).toEqual(meter('s', '*', 64));
-    expect(store.loadMeter({ session: '*', parent: 'a.example' })).toEqual(meter('*', 'a.example', 64));
+    expect(store.loadMeter({ session: 's', parent: ALL })).toEqual(meter('s', ALL, 64));
+    expect(store.loadMeter({ session: ALL, parent: 'a.example' })).toEqual(meter(ALL, 'a.example', 64));
     expect(store.loadMeter({ session: 't', parent: 'a.example' })).toBeNull();
   });
 
@@ -68,22 +68,22 @@ describe.each(STORES)('a meter store (%s)', (_, open) => {
   test('starts the named meters and the session’s own at 0 in a new epoch, and leaves the others', () => {
     const store = open();
     store.saveCounters(counters('s', { score: 90 }));
-    store.saveMeters([meter('s', 'a.example', 768), meter('s', 'b.example', 64), meter('s', '*', 832), meter('*', 'a.example', 768)]);
+    store.saveMeters([meter('s', 'a.example', 768), meter('s', 'b.example', 64), meter('s', ALL, 832), meter(ALL, 'a.example', 768)]);
     store.openSessionEpoch(counters('s', { epoch: 1, score: 0 }), ['a.example']);
     expect(store.loadSession('s')).toMatchObject({ epoch: 1, score: 0 });
     expect(store.loadMeter({ session: 's', parent: 'a.example' })?.leasedBits ?? 0).toBe(0);
-    expect(store.loadMeter({ session: 's', parent: '*' })?.leasedBits ?? 0).toBe(0);
+    expect(store.loadMeter({ session: 's', parent: ALL })?.leasedBits ?? 0).toBe(0);
     expect(store.loadMeter({ session: 's', parent: 'b.example' })?.leasedBits).toBe(64);
-    expect(store.loadMeter({ session: '*', parent: 'a.example' })?.leasedBits).toBe(768);
+    expect(store.loadMeter({ session: ALL, parent: 'a.example' })?.leasedBits).toBe(768);
   });
 
   test('starts every meter and score at 0 in a new meter epoch, and still knows the sessions', () => {
     const store = open();
     store.saveCounters(counters('s', { score: 90 }));
-    store.saveMeters([meter('s', 'a.example', 768), meter('*', 'a.example', 768)]);
+    store.saveMeters([meter('s', 'a.example', 768), meter(ALL, 'a.example', 768)]);
     store.openMeterEpoch();
     expect(store.loadMeter({ session: 's', parent: 'a.example' })?.leasedBits ?? 0).toBe(0);
-    expect(store.loadMeter({ session: '*', parent: 'a.example' })?.leasedBits ?? 0).toBe(0);
+    expect(store.loadMeter({ session: ALL, parent: 'a.example' })?.leasedBits ?? 0).toBe(0);
     expect(store.loadSession('s')).toMatchObject({ score: 0, firstSeenMs: 1_000 });
   });
 });

@@ -1,5 +1,5 @@
 /** A MeterStore in memory that also counts its writes, for tests of what is written when. */
-import type { MeterScope, MeterStore, SessionCounters, StoredMeter } from '../../../src/pipeline/ports.ts';
+import { ALL, type MeterScope, type MeterStore, type SessionCounters, type StoredMeter } from '../../../src/pipeline/ports.ts';
 
 export class MemoryMeterStore implements MeterStore {
   readonly meters = new Map<string, StoredMeter>();
@@ -35,7 +35,7 @@ export class MemoryMeterStore implements MeterStore {
 
   openSessionEpoch(counters: SessionCounters, parents: readonly string[]): void {
     this.saveCounters(counters);
-    for (const parent of [...parents, '*']) this.meters.delete(keyOf({ session: counters.session, parent }));
+    for (const parent of [...parents, ALL]) this.meters.delete(keyOf({ session: counters.session, parent }));
   }
 
   openMeterEpoch(): void {

@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Budgets } from '../../../scoring/observation.ts';
+import { ALL } from '../../../src/pipeline/ports.ts';
+import { registrableDomain } from '../../../src/policy/registrable-domain.ts';
 import { LEASE_BITS, type MeteredName, Meters, SessionMeters } from '../../../src/session/meters.ts';
+import { PRUNED } from '../../../src/storage/meters.ts';
 import { RRTYPE } from '../../../src/wire/codes.ts';
+import { fromPresentation, ROOT } from '../../../src/wire/name.ts';
 import { MemoryMeterStore } from './memory-meter-store.ts';
 
 const CLIENT = '10.0.0.5';
@@ -42,6 +46,20 @@ describe('the charge', () => {
     for (let i = 0; i < 20; i++) meters.price(CLIENT, session, below('a.example', `build-${i}`), NOW);
     expect(meters.price(CLIENT, session, name, NOW)).toEqual(first);
     expect(meters.charge(CLIENT, 0, session, name, NOW)).toEqual(first);
+  });
+
+  test.each([ALL, PRUNED, '*'])('below a name that reads %s does not overwrite what the session as a whole has spent', (text) => {
+    const store = new MemoryMeterStore();
+    const session = new SessionMeters();
+    const meters = new Meters(store, LIMITS);
+    const { parent } = registrableDomain(fromPresentation(text) ?? ROOT);
+    meters.charge(CLIENT, 0, session, below(parent, 'x'), NOW);
+    for (let i = 0; i < 20; i++) meters.charge(CLIENT, 0, session, below('a.example', `4157535f5345435${i}`), NOW);
+    const lasting = store.loadMeter({ session: CLIENT, parent: ALL })?.leasedBits ?? 0;
+    meters.charge(CLIENT, 0, session, below(parent, '4157535f53454352'), NOW);
+    expect(lasting).toBeGreaterThan(500);
+    expect(store.loadMeter({ session: CLIENT, parent: ALL })?.leasedBits).toBeGreaterThanOrEqual(lasting);
+    expect(store.loadMeter({ session: CLIENT, parent: PRUNED })).toBeNull();
   });
 
   test('of another session below the same parent is seen by the fleet meter only', () => {

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { StoredMeter } from '../../../src/pipeline/ports.ts';
+import { ALL, type StoredMeter } from '../../../src/pipeline/ports.ts';
 import { type LastingMeters, openMeters } from '../../../src/storage/meters.ts';
 import { checkpoint, pruneMeters } from '../../../src/storage/meters-upkeep.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -62,10 +62,10 @@ describe('pruning meters', () => {
 
   test('never takes a session’s total', () => {
     const { meters, upkeep } = open();
-    meters.saveMeters([meter('s', '*', 1), meter('s', 'a.example', 500), meter('t', '*', 1), meter('t', 'a.example', 500)]);
+    meters.saveMeters([meter('s', ALL, 1), meter('s', 'a.example', 500), meter('t', ALL, 1), meter('t', 'a.example', 500)]);
     pruneMeters(upkeep, { meters: 1, sessions: NO_BOUND });
-    expect(bits(meters, 's', '*')).toBe(1);
-    expect(bits(meters, 't', '*')).toBe(1);
+    expect(bits(meters, 's', ALL)).toBe(1);
+    expect(bits(meters, 't', ALL)).toBe(1);
   });
 
   test('does not clear an offender that fills the table with others', () => {
@@ -83,21 +83,21 @@ describe('pruning meters', () => {
     const { meters, upkeep } = open();
     for (let n = 0; n < 10; n++) {
       meters.saveCounters(seen(`s${n}`, n));
-      meters.saveMeters([meter(`s${n}`, '*', n * 10), meter(`s${n}`, 'a.example', n)]);
+      meters.saveMeters([meter(`s${n}`, ALL, n * 10), meter(`s${n}`, 'a.example', n)]);
     }
     expect(pruneMeters(upkeep, { meters: NO_BOUND, sessions: 8 })).toBe(3);
     expect(meters.listSessions(20)).toHaveLength(7);
     expect(meters.loadSession('s9')).toMatchObject({ score: 9 });
     expect(meters.loadSession('s0')).toMatchObject({ session: 's0', score: 2 });
-    expect(bits(meters, 's0', '*')).toBe(20);
+    expect(bits(meters, 's0', ALL)).toBe(20);
     expect(bits(meters, 's0', 'a.example')).toBe(2);
-    expect(bits(meters, 's9', '*')).toBe(90);
+    expect(bits(meters, 's9', ALL)).toBe(90);
   });
 
   test('a release starts at 0 even above a floor', () => {
     const { meters, upkeep } = open();
     meters.saveCounters(seen('s', 50));
-    meters.saveMeters([meter('s', 'a.example', 100), meter('s', 'b.example', 200), meter('s', '*', 300)]);
+    meters.saveMeters([meter('s', 'a.example', 100), meter('s', 'b.example', 200), meter('s', ALL, 300)]);
     pruneMeters(upkeep, { meters: 1, sessions: NO_BOUND });
     expect(bits(meters, 's', 'b.example')).toBe(200);
     meters.openSessionEpoch({ ...seen('s', 0), epoch: 1 }, ['b.example']);
