@@ -32,6 +32,7 @@ const SERVER_PORT = { iodine: 5301, dns2tcp: 5302 } as const;
 const SINK_PORT = 9000;
 /** What is under way when the tunnel client gives up may still arrive. */
 const LAST_OCTETS_MS = 500;
+const MAX_LOG_CHARS = 4_000;
 const PASSWORD = 'lab';
 /** iodine probes the fragment size for half a minute unless told; 768 octets pass every resolver. */
 const IODINE_FRAGMENT_OCTETS = '768';
@@ -98,7 +99,7 @@ export interface TheftResult {
   /** How often the tunnel client was started. */
   readonly attempts: number;
   readonly elapsedMs: number;
-  /** What the tunnel client said in its last attempt. */
+  /** The end of what the tunnel clients said. */
   readonly log: string;
 }
 
@@ -111,12 +112,15 @@ export async function stealThrough(lab: Lab, world: World, tunnel: Tunnel, octet
   const deadlineMs = startedMs + patienceMs;
   const before = world.receivedOctets();
   let attempts = 0;
-  let last = { complete: false, log: '' };
-  while (!last.complete && performance.now() < deadlineMs) {
+  let complete = false;
+  let log = '';
+  while (!complete && performance.now() < deadlineMs) {
     attempts += 1;
-    last = await attemptTheft(lab, world, tunnel, octets, deadlineMs);
+    const attempt = await attemptTheft(lab, world, tunnel, octets, deadlineMs);
+    complete = attempt.complete;
+    log = (log + attempt.log).slice(-MAX_LOG_CHARS);
   }
-  return { ...last, arrivedOctets: world.receivedOctets() - before, attempts, elapsedMs: performance.now() - startedMs };
+  return { arrivedOctets: world.receivedOctets() - before, complete, attempts, elapsedMs: performance.now() - startedMs, log };
 }
 
 /** One tunnel client, one payload; ends when the payload is through, the client gives up or the deadline passes. */

@@ -3,10 +3,19 @@
  * with no more queries than a name that does not exist costs.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Clients, lookUp, prepareClients, RESOLV_CONF, type ResolvConf } from '../lab/clients.ts';
+import { type Clients, lookUp, ORDINARY_ADDRESS, prepareClients, RESOLV_CONF, type ResolvConf } from '../lab/clients.ts';
 import { type Kennel, startKennelIn } from '../lab/kennel-process.ts';
-import { CLIENT_ADDRESS, type ClientPlace, createLab, INTERNET_ADDRESS, type Lab } from '../lab/namespaces.ts';
+import {
+  CLIENT_ADDRESS,
+  type ClientPlace,
+  createLab,
+  INTERNET_ADDRESS,
+  type Lab,
+  RESOLVER_ADDRESS,
+  RESOLVER_ADDRESS_V6,
+} from '../lab/namespaces.ts';
 import { startPlainResolver } from '../lab/plain-resolver.ts';
+import { toolPath } from '../lab/required-tools.ts';
 import { startWorld } from '../lab/tunnels.ts';
 
 /** Process start included. */
@@ -79,6 +88,14 @@ describe('through Kennel', () => {
   afterAll(() => kennel?.remove());
 
   test.each(RESOLV_CONFS)('every client resolves an ordinary name (%s)', (resolvConf) => expectResolves(resolvConf, 'www.shop.example'));
+
+  // dig takes no answer that comes from another address than it asked.
+  test.each([RESOLVER_ADDRESS, RESOLVER_ADDRESS_V6])('dig is answered from %s, over UDP and TCP', async (address) => {
+    for (const transport of ['+notcp', '+tcp']) {
+      const dig = [toolPath('dig'), '+tries=1', transport, `@${address}`, 'www.shop.example', 'A'];
+      expect((await lab.run('client-a', dig)).stdout).toContain(ORDINARY_ADDRESS);
+    }
+  });
 
   test.each(RESOLV_CONFS)('every client gives up at once on a name that does not exist (%s)', (resolvConf) =>
     expectFailsAtOnce(resolvConf, 'www.missing.example'),

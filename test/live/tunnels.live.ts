@@ -5,9 +5,9 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { RESOLV_CONF } from '../lab/clients.ts';
+import { ORDINARY_ADDRESS, RESOLV_CONF } from '../lab/clients.ts';
 import { type Kennel, type KennelSettings, startKennelIn } from '../lab/kennel-process.ts';
-import { CLIENT_ADDRESS, createLab, INTERNET_ADDRESS, type Lab } from '../lab/namespaces.ts';
+import { CLIENT_ADDRESS, type ClientPlace, createLab, INTERNET_ADDRESS, type Lab } from '../lab/namespaces.ts';
 import { startPlainResolver } from '../lab/plain-resolver.ts';
 import { toolPath } from '../lab/required-tools.ts';
 import { startWorld, stealThrough, TUNNELS, type Tunnel, type World } from '../lab/tunnels.ts';
@@ -22,6 +22,7 @@ let lab: Lab;
 let world: World;
 beforeAll(async () => {
   lab = await createLab();
+  lab.setResolvConf('client-a', RESOLV_CONF.plain);
   lab.setResolvConf('client-b', RESOLV_CONF.plain);
   world = await startWorld(lab);
 });
@@ -73,7 +74,10 @@ describe('through Kennel in enforce mode', () => {
     expect(quarantined, theft.log).toEqual([CLIENT_ADDRESS['client-a']]);
     expect(asked.length).toBeGreaterThan(5);
     expect(failed).toEqual([]);
-    expect((await lookUpAsNeighbour('after.shop.example')).resolved).toBe(true);
+    expect((await resolves('client-b', 'after.shop.example')).resolved).toBe(true);
+    const thief = await resolves('client-a', 'www.shop.example');
+    expect(thief, 'a quarantined client is told at once').toMatchObject({ resolved: false });
+    expect(thief.elapsedMs).toBeLessThan(1_000);
   });
 });
 
@@ -159,7 +163,7 @@ function resolveAllTheTime() {
   const done = (async () => {
     while (!stopped) {
       const name = `${ORDINARY_HOSTS[asked.length % 6]}.${ORDINARY_PARENTS[asked.length % 3]}`;
-      const { resolved, output } = await lookUpAsNeighbour(name);
+      const { resolved, output } = await resolves('client-b', name);
       asked.push(name);
       if (!resolved) failed.push(`${name}: ${output}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -174,7 +178,8 @@ function resolveAllTheTime() {
   };
 }
 
-async function lookUpAsNeighbour(name: string): Promise<{ resolved: boolean; output: string }> {
-  const found = await lab.run('client-b', [toolPath('getent'), 'ahosts', name]);
-  return { resolved: found.stdout.includes('203.0.113.10'), output: found.stdout + found.stderr };
+/** What glibc makes of a name on that client. */
+async function resolves(client: ClientPlace, name: string): Promise<{ resolved: boolean; elapsedMs: number; output: string }> {
+  const found = await lab.run(client, [toolPath('getent'), 'ahosts', name]);
+  return { resolved: found.stdout.includes(ORDINARY_ADDRESS), elapsedMs: found.elapsedMs, output: found.stdout + found.stderr };
 }
