@@ -57,10 +57,15 @@ class Meter {
   }
 
   refill(bitsPerDay: number, nowMs: number): void {
+    if (bitsPerDay === 0) return;
     // A clock set back refills nothing and is not waited for.
     const elapsedMs = Math.max(0, nowMs - this.#refilledAtMs);
     this.#refilledAtMs = nowMs;
-    if (bitsPerDay > 0) this.spentBits = Math.max(0, this.spentBits - (bitsPerDay * elapsedMs) / MS_PER_DAY);
+    const refilledBits = (bitsPerDay * elapsedMs) / MS_PER_DAY;
+    this.spentBits = Math.max(0, this.spentBits - refilledBits);
+    // The stored lease refills too when it is read back, from the time it was written. What is spent of a refill needs a new lease,
+    // or else a meter that is evicted or restarted would get the same days back a second time.
+    this.leasedBits = Math.max(0, this.leasedBits - refilledBits);
   }
 
   /** The lease that covers `bits` more, or null when the open one does. */

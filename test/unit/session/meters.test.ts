@@ -128,6 +128,26 @@ test('a parent pushed out of memory comes back with every bit it has spent', () 
 describe('the refill', () => {
   const refilled: Budgets = { ...BUDGETS, parentRefillBitsPerDay: 256, sessionRefillBitsPerDay: 2048 };
 
+  test.each(['evicted', 'restarted'])('of a meter that is %s is not given a second time', (how) => {
+    const store = new MemoryMeterStore();
+    let meters = new Meters(store, LIMITS);
+    let session = new SessionMeters();
+    let left = 768;
+    const spendAt = (nowMs: number): void => {
+      for (let i = 0; i < 40; i++) {
+        const name = below('a.example', `4157535f${(i * 7919 + nowMs).toString(16)}`);
+        left = meters.remaining(CLIENT, session, 'a.example', refilled, nowMs).parentBits ?? 0;
+        if (meters.price(CLIENT, session, name, nowMs).parentBits > left) return;
+        meters.charge(CLIENT, 0, session, name, nowMs);
+      }
+    };
+    spendAt(NOW);
+    spendAt(NOW + DAY);
+    if (how === 'evicted') for (let i = 0; i < 20; i++) meters.charge(CLIENT, 0, session, below(`p${i}.example`, 'www'), NOW + DAY);
+    else [meters, session] = [new Meters(store, LIMITS), new SessionMeters()];
+    expect(meters.remaining(CLIENT, session, 'a.example', refilled, NOW + DAY).parentBits).toBeLessThanOrEqual(left);
+  });
+
   test('gives bits back by the day and never more than the budget', () => {
     const meters = new Meters(new MemoryMeterStore(), LIMITS);
     const session = new SessionMeters();
