@@ -3,12 +3,13 @@
  * The HTTP side is `control/`; this is only the other half of its port.
  */
 import type { ControlPort, ExplainResult, ParentSummary, Readiness, SessionDetail, SessionSummary } from './control/control-port.ts';
-import { endpointText, type RunningKennel } from './kennel.ts';
+import type { RunningKennel } from './kennel.ts';
 import { explain } from './pipeline/explain.ts';
 import { ALL } from './pipeline/ports.ts';
 import { canonicalAddress } from './policy/address-set.ts';
 import { sessionKeyOf } from './session/identify.ts';
 import type { Session } from './session/session.ts';
+import { addressAndPort } from './wire/address.ts';
 import { typeFromName } from './wire/codes.ts';
 import { fromPresentation } from './wire/name.ts';
 
@@ -65,7 +66,7 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
       version,
       mode: config.mode,
       startedAtMs: kennel.startedAtMs,
-      listeners: kennel.dns.flatMap((endpoint) => [`udp ${endpointText(endpoint)}`, `tcp ${endpointText(endpoint)}`]),
+      listeners: kennel.dns.flatMap((endpoint) => [`udp ${addressAndPort(endpoint)}`, `tcp ${addressAndPort(endpoint)}`]),
       control,
       state: storage.folder.path,
       configHash: kennel.configHash,
@@ -121,7 +122,7 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
       const storageAlarms = [...storage.alarms(), ...quarantines.alarms()];
       const dead = kennel.upstreamStatus().filter((upstream) => upstream.state === 'down');
       const details = {
-        listeners: kennel.dns.map(endpointText).join(', '),
+        listeners: kennel.dns.map(addressAndPort).join(', '),
         mode: config.mode,
         storage: storageAlarms.length === 0 ? 'ok' : storageAlarms.join('; '),
         upstreams: dead.length === 0 ? 'ok' : `down: ${dead.map((upstream) => upstream.url).join(', ')}`,

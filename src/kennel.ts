@@ -10,7 +10,7 @@ import { createAnswerCache } from './cache/answer-cache.ts';
 import { createInFlight } from './cache/in-flight.ts';
 import { type Config, configHash, type Endpoint } from './config/config.ts';
 import type { ListenError } from './listener/listen-error.ts';
-import { type AnswerQuery, addressAndPort, type Listener, type OnListenerEvent } from './listener/listener.ts';
+import type { AnswerQuery, Listener, OnListenerEvent } from './listener/listener.ts';
 import { DEFAULT_TCP_LIMITS, openTcpListener, type TcpLimits } from './listener/tcp.ts';
 import { openUdpListener } from './listener/udp.ts';
 import { lookUpOwnHost } from './pipeline/own-look-up.ts';
@@ -322,11 +322,6 @@ function deadGroups(groups: ReadonlyMap<string, ForwardingGroup>): string[] {
   return [...groups.values()]
     .filter((group) => group.status().every((upstream) => upstream.state === 'down'))
     .map((group) => `no upstream of ${group.id} answers`);
-}
-
-/** `127.0.0.1:5300`, `[::1]:5300`. */
-export function endpointText(endpoint: Endpoint): string {
-  return addressAndPort(endpoint.address, endpoint.port);
 }
 
 /** The sketches' key, from the state folder's: nobody outside can choose names that collide. */

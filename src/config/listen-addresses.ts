@@ -5,8 +5,8 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 import { canonicalAddress, isLoopback, isPrivate, isWildcard } from '../policy/address-set.ts';
 import type { UpstreamUrl } from '../upstream/upstream-url.ts';
+import { addressAndPort } from '../wire/address.ts';
 import type { Endpoint } from './config.ts';
-import { endpointText } from './values.ts';
 
 /** As `os.networkInterfaces()` gives it. */
 export type NetworkInterfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
@@ -22,7 +22,7 @@ export function expandListenAddresses(listen: readonly Endpoint[], interfaces: N
     const addresses = isWildcard(endpoint.address) ? machineAddresses(endpoint.address, interfaces) : [endpoint.address];
     for (const address of addresses) {
       const one = { address, port: endpoint.port };
-      expanded.set(endpointText(one), one);
+      expanded.set(addressAndPort(one), one);
     }
   }
   return [...expanded.values()];

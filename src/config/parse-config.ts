@@ -11,6 +11,7 @@ import { isPrivate, PRIVATE_PREFIXES } from '../policy/address-set.ts';
 import { parseDomainName } from '../policy/name-pattern.ts';
 import { isPublicSuffix } from '../policy/registrable-domain.ts';
 import { parseUpstreamUrl, type UpstreamUrl } from '../upstream/upstream-url.ts';
+import { addressAndPort, bracketed } from '../wire/address.ts';
 import { fromPresentation, labelCount, toPresentation } from '../wire/name.ts';
 import type {
   CacheConfig,
@@ -30,7 +31,7 @@ import type { ResolvConf } from './resolv-conf.ts';
 import { salvage } from './salvage.ts';
 import { configSchema, knownKeys, policySchema, recordSchema, zoneSchema } from './schema.ts';
 import { shapeProblems } from './shape-problems.ts';
-import { endpointText, parseControlEndpoint, parseDuration, parseEndpoint, type Reading } from './values.ts';
+import { parseControlEndpoint, parseDuration, parseEndpoint, type Reading } from './values.ts';
 import { type Path, readYaml } from './yaml-source.ts';
 
 /** What the machine adds to a config. */
@@ -228,7 +229,7 @@ class ConfigReader {
       return [];
     }
     return this.#readUpstreams(
-      system.nameservers.map((address) => `udp://${address.includes(':') ? `[${address}]` : address}`),
+      system.nameservers.map((address) => `udp://${bracketed(address)}`),
       ['upstreams'],
     );
   }
@@ -330,7 +331,7 @@ export function checkLoops(
   for (const upstream of [...config.upstreams, ...config.zones.flatMap((zone) => zone.upstreams)]) {
     const listener = listenerAskedBy(upstream, config.listen.dns);
     if (listener === null) continue;
-    const message = `${upstream.text} is Kennel's own listener (${endpointText(listener)}): it would ask itself; name the resolver to ask instead`;
+    const message = `${upstream.text} is Kennel's own listener (${addressAndPort(listener)}): it would ask itself; name the resolver to ask instead`;
     problems.add(placeOf(upstream), message);
   }
 }

@@ -42,8 +42,3 @@ export function parseControlEndpoint(text: string): Reading<ControlEndpoint> {
   const endpoint = parseEndpoint(text);
   return 'problem' in endpoint ? endpoint : { value: { kind: 'tcp', ...endpoint.value } };
 }
-
-/** `127.0.0.1:53`, `[::1]:53`. */
-export function endpointText({ address, port }: Endpoint): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
-}

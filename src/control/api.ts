@@ -6,8 +6,10 @@ import { chmodSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ControlEndpoint } from '../config/config.ts';
+import { isLoopback } from '../policy/address-set.ts';
+import { addressAndPort } from '../wire/address.ts';
 import type { ControlPort } from './control-port.ts';
-import { isLoopback, isOwnHost } from './host-check.ts';
+import { isOwnHost } from './host-check.ts';
 import { RequestRate } from './request-rate.ts';
 import { isAuthorised } from './token.ts';
 import { type ErrorView, quarantineDetailView, quarantineView, sessionView, statusView } from './views.ts';
@@ -207,7 +209,7 @@ function hasOwnHost(request: FastifyRequest, endpoint: ControlEndpoint): boolean
 }
 
 function isLocal(request: FastifyRequest, endpoint: ControlEndpoint): boolean {
-  return endpoint.kind === 'unix' || isLoopback(request.socket.remoteAddress);
+  return endpoint.kind === 'unix' || isLoopback(request.socket.remoteAddress ?? '');
 }
 
 function fieldsOf(body: unknown): { readonly reason?: unknown; readonly actor?: unknown } {
@@ -239,7 +241,7 @@ function isAbandoned(path: string): Promise<boolean> {
 function addressText(endpoint: ControlEndpoint, bound: net.AddressInfo | string | null): string {
   if (endpoint.kind === 'unix') return `unix:${endpoint.path}`;
   const port = typeof bound === 'object' && bound !== null ? bound.port : endpoint.port;
-  return endpoint.address.includes(':') ? `[${endpoint.address}]:${port}` : `${endpoint.address}:${port}`;
+  return addressAndPort({ address: endpoint.address, port });
 }
 
 function explainListenError(error: unknown, address: string): string {

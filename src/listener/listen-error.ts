@@ -2,7 +2,7 @@
  * Why a socket could not be bound, in words an operator can act on: which address, what the system said, what to do.
  * Pure: it only reads the error. Binding is `udp.ts`, `tcp.ts` and the control API.
  */
-import { addressAndPort } from './listener.ts';
+import { addressAndPort } from '../wire/address.ts';
 
 export type ListenErrorCode = 'EADDRINUSE' | 'EACCES' | 'EADDRNOTAVAIL' | 'EAFNOSUPPORT' | 'other';
 
@@ -20,7 +20,7 @@ const FIRST_UNPRIVILEGED_PORT = 1024;
 
 /** Explains the error of a failed bind of `address`:`port`. */
 export function listenError(error: unknown, address: string, port: number, protocol: 'udp' | 'tcp'): ListenError {
-  const listener = addressAndPort(address, port);
+  const listener = addressAndPort({ address, port });
   const code = codeOf(error);
   const reason = error instanceof Error ? error.message : String(error);
   const message = `cannot listen on ${listener} (${protocol.toUpperCase()}): ${why(code, reason)}\n${whatToDo(code, address, port, protocol)}`;

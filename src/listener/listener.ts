@@ -48,11 +48,6 @@ export interface Listener {
   close(drainMs: number): Promise<void>;
 }
 
-/** `127.0.0.1:53`, `[::1]:53`. */
-export function addressAndPort(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
 const V4_MAPPED = /^::ffff:(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})$/i;
 
 /** The address that identifies a client: without zone, IPv4-mapped as IPv4. The operating system's text is canonical otherwise. */

@@ -4,8 +4,9 @@
  */
 import net from 'node:net';
 import type { QuerySource } from '../pipeline/ports.ts';
+import { addressAndPort } from '../wire/address.ts';
 import { type ListenError, listenError } from './listen-error.ts';
-import { type AnswerQuery, addressAndPort, clientAddress, errorText, type Listener, type OnListenerEvent } from './listener.ts';
+import { type AnswerQuery, clientAddress, errorText, type Listener, type OnListenerEvent } from './listener.ts';
 import { TcpConnection } from './tcp-connection.ts';
 
 export interface TcpLimits {
@@ -92,7 +93,7 @@ class TcpListener implements Listener {
     this.#nowMs = options.nowMs ?? (() => performance.now());
     this.address = bound.address;
     this.port = bound.port;
-    this.#name = addressAndPort(bound.address, bound.port);
+    this.#name = addressAndPort(bound);
     server.on('connection', (socket) => this.#accept(socket));
     server.on('error', (error) => this.#report('socket-failed', errorText(error)));
     // One timer for all connections: a timer for each would be re-armed with every query.

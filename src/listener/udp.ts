@@ -6,8 +6,9 @@
 import dgram from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { QuerySource } from '../pipeline/ports.ts';
+import { addressAndPort } from '../wire/address.ts';
 import { type ListenError, listenError } from './listen-error.ts';
-import { type AnswerQuery, addressAndPort, clientAddress, errorText, type Listener, type OnListenerEvent } from './listener.ts';
+import { type AnswerQuery, clientAddress, errorText, type Listener, type OnListenerEvent } from './listener.ts';
 
 export interface UdpListenerOptions {
   /** An address of this machine; link-local IPv6 with its zone. */
@@ -71,7 +72,7 @@ class UdpListener implements Listener {
     this.#maxPending = options.maxPending ?? DEFAULT_MAX_PENDING;
     this.address = bound.address;
     this.port = bound.port;
-    this.#name = addressAndPort(bound.address, bound.port);
+    this.#name = addressAndPort(bound);
     // One function for all sends: a closure per packet would cost an allocation on every answer.
     this.#onSent = (error) => {
       if (error !== null && error !== undefined) this.#report('send-failed', errorText(error));

@@ -8,8 +8,8 @@
 import type { Standing } from '../../scoring/observation.ts';
 import type { Config } from '../config/config.ts';
 import type { UpstreamUrl } from '../upstream/upstream-url.ts';
-import { RCODE } from '../wire/codes.ts';
-import { fromPresentation, isAtOrBelow, labelCount, labelsOf, type QName, toPresentation } from '../wire/name.ts';
+import { RCODE, RRCLASS, RRTYPE } from '../wire/codes.ts';
+import { isAtOrBelow, labelCount, labelsOf, type QName, requireName, toPresentation } from '../wire/name.ts';
 import { soaRecord } from '../wire/rdata.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 import { isPrivate } from './address-set.ts';
@@ -82,7 +82,7 @@ const NEGATIVE_TTL_SECONDS = 60;
 export function compileNaming(config: Pick<Config, 'records' | 'zones' | 'searchSuffixes' | 'upstreams'>, popular: PopularDomains): Naming {
   const zones = new NameTrie<Zone>();
   for (const { name, trusted } of config.zones) {
-    zones.add({ kind: 'any-depth', base: nameOf(name) }, { name, group: zoneGroup(name), trusted });
+    zones.add({ kind: 'any-depth', base: requireName(name) }, { name, group: zoneGroup(name), trusted });
   }
   return {
     records: new LocalRecords(config.records),
@@ -167,7 +167,7 @@ function underSearchSuffix(naming: Naming, qname: QName, allow: ListEntry | null
   return allow !== null && allow.fixedLabels > stripped.suffixLabels ? null : stripped.name;
 }
 
-const FEEDBACK = nameOf('kennel.internal');
+const FEEDBACK = requireName('kennel.internal');
 
 /** `session`, `last.why`, `DECISION.why`, `NAME.why`, each below `kennel.internal`. */
 function feedbackTopic(qname: QName): FeedbackTopic | null {
@@ -182,19 +182,16 @@ function feedbackTopic(qname: QName): FeedbackTopic | null {
 }
 
 /** Octets of `why.kennel.internal` in wire form. */
-const WHY_OCTETS = nameOf('why.kennel.internal').length;
+const WHY_OCTETS = requireName('why.kennel.internal').length;
 
-const HINFO = 13;
 const ANY_TTL_SECONDS = 3600;
 
 /** The answer to ANY: one HINFO that says so (RFC 8482 §4.2). */
 export function answerAny(qname: QName): { rcode: number; answers: ResourceRecord[]; authority: ResourceRecord[] } {
   const rdata = Uint8Array.from([7, ...Buffer.from('RFC8482', 'latin1'), 0]);
-  return { rcode: RCODE.NOERROR, answers: [{ owner: qname, type: HINFO, class: 1, ttlSeconds: ANY_TTL_SECONDS, rdata }], authority: [] };
-}
-
-function nameOf(text: string): QName {
-  const name = fromPresentation(text);
-  if (name === null) throw new Error(`not a name: ${text}`);
-  return name;
+  return {
+    rcode: RCODE.NOERROR,
+    answers: [{ owner: qname, type: RRTYPE.HINFO, class: RRCLASS.IN, ttlSeconds: ANY_TTL_SECONDS, rdata }],
+    authority: [],
+  };
 }

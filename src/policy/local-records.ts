@@ -4,7 +4,7 @@
  */
 import type { RecordConfig } from '../config/config.ts';
 import { RRCLASS, RRTYPE } from '../wire/codes.ts';
-import { fromPresentation, type QName, toOctets } from '../wire/name.ts';
+import { type QName, requireName, toOctets } from '../wire/name.ts';
 import { addressRecord, targetName, txtRecord } from '../wire/rdata.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 
@@ -41,7 +41,7 @@ export class LocalRecords {
 }
 
 function compileRecord(record: RecordConfig): ResourceRecord {
-  const owner = nameOf(record.name);
+  const owner = requireName(record.name);
   const { ttlSeconds, value } = record;
   switch (record.type) {
     case 'A':
@@ -51,21 +51,15 @@ function compileRecord(record: RecordConfig): ResourceRecord {
       return txtRecord(owner, [value], ttlSeconds);
     case 'CNAME':
     case 'PTR':
-      return { owner, type: RRTYPE[record.type], class: RRCLASS.IN, ttlSeconds, rdata: toOctets(nameOf(value)) };
+      return { owner, type: RRTYPE[record.type], class: RRCLASS.IN, ttlSeconds, rdata: toOctets(requireName(value)) };
     case 'MX':
     case 'SRV': {
       // Numbers of 16 bits, then a name: preference (RFC 1035 §3.3.9); priority, weight, port (RFC 2782).
       const parts = value.split(' ');
       const target = parts.pop() ?? '';
       const numbers = parts.flatMap((part) => [Number(part) >>> 8, Number(part) & 0xff]);
-      const rdata = Uint8Array.from([...numbers, ...toOctets(nameOf(target))]);
+      const rdata = Uint8Array.from([...numbers, ...toOctets(requireName(target))]);
       return { owner, type: RRTYPE[record.type], class: RRCLASS.IN, ttlSeconds, rdata };
     }
   }
-}
-
-function nameOf(text: string): QName {
-  const name = fromPresentation(text);
-  if (name === null) throw new Error(`not a name: ${text}`);
-  return name;
 }

@@ -5,6 +5,7 @@
 import type { Budgets, Standing, Thresholds } from '../../scoring/observation.ts';
 import { type Config, configHash, type ListedPattern, type PolicyConfig, type QuarantineConfig } from '../config/config.ts';
 import type { Mode } from '../pipeline/ports.ts';
+import { addressAndPort } from '../wire/address.ts';
 import { typeFromName } from '../wire/codes.ts';
 import { labelCount, type QName } from '../wire/name.ts';
 import { type AddressSet, addressSet } from './address-set.ts';
@@ -70,8 +71,7 @@ export function compilePolicies(config: Pick<Config, 'policies'>): PolicySet {
 function compileMatch(policy: PolicyConfig): (address: string, listener: string) => boolean {
   const { cidr, listener } = policy.match;
   const addresses: AddressSet | null = cidr === null ? null : addressSet(cidr);
-  const listeners =
-    listener === null ? null : new Set(listener.map(({ address, port }) => `${address.includes(':') ? `[${address}]` : address}:${port}`));
+  const listeners = listener === null ? null : new Set(listener.map(addressAndPort));
   return (address, at) => (addresses === null || addresses.contains(address)) && (listeners === null || listeners.has(at));
 }
 

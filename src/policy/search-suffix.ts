@@ -6,7 +6,7 @@
  * Only a rest that ends in a top-level domain of the public DNS (or in one reserved for examples) counts: `db.prod.corp.example`
  * is a host two levels down in the intranet, not a stranger's name in disguise.
  */
-import { fromPresentation, isAtOrBelow, labelCount, labelsOf, parentName, type QName } from '../wire/name.ts';
+import { isAtOrBelow, labelCount, labelsOf, parentName, type QName, requireName } from '../wire/name.ts';
 import { hasPublicTopLevel } from './registrable-domain.ts';
 
 interface Suffix {
@@ -77,8 +77,7 @@ function isPodOrPort(labels: readonly string[]): boolean {
 }
 
 function suffixOfText(text: string): Suffix {
-  const name = fromPresentation(text);
-  if (name === null) throw new Error(`not a name: ${text}`);
+  const name = requireName(text);
   return { name, labels: labelCount(name) };
 }
 

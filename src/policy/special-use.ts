@@ -5,7 +5,7 @@
  * Records and zones of the config come before all of these; the caller looks there first.
  */
 import { RCODE, RRCLASS, RRTYPE } from '../wire/codes.ts';
-import { fromPresentation, isAtOrBelow, labelCount, type QName, toOctets } from '../wire/name.ts';
+import { isAtOrBelow, labelCount, type QName, requireName, toOctets } from '../wire/name.ts';
 import { addressRecord } from '../wire/rdata.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 import { NameTrie } from './name-trie.ts';
@@ -41,7 +41,7 @@ const RULES: readonly (readonly [Rule, readonly string[]])[] = [
 ];
 
 /** Top-level names that private networks use and the public DNS will not delegate or has not (RFC 6762 appendix G). */
-const PRIVATE_TOP_LEVELS = ['internal', 'intranet', 'private', 'corp', 'home', 'lan'].map(nameOf);
+const PRIVATE_TOP_LEVELS = ['internal', 'intranet', 'private', 'corp', 'home', 'lan'].map(requireName);
 
 /** A validator below us needs these about real top-level domains; they carry no host name. */
 const INFRASTRUCTURE_TYPES: ReadonlySet<number> = new Set([RRTYPE.NS, RRTYPE.SOA, RRTYPE.DS, RRTYPE.DNSKEY]);
@@ -50,11 +50,11 @@ const LOCAL_TTL_SECONDS = 3600;
 
 const rules = new NameTrie<Rule>();
 for (const [rule, names] of RULES) {
-  for (const name of names) rules.add({ kind: 'any-depth', base: nameOf(name) }, rule);
+  for (const name of names) rules.add({ kind: 'any-depth', base: requireName(name) }, rule);
 }
-const LOCALHOST = nameOf('localhost');
-const LOOPBACK_REVERSE = [nameOf('1.0.0.127.in-addr.arpa'), nameOf(`1.${'0.'.repeat(31)}ip6.arpa`)];
-const RESOLVER_ARPA = [nameOf('resolver.arpa'), nameOf('_dns.resolver.arpa')];
+const LOCALHOST = requireName('localhost');
+const LOOPBACK_REVERSE = [requireName('1.0.0.127.in-addr.arpa'), requireName(`1.${'0.'.repeat(31)}ip6.arpa`)];
+const RESOLVER_ARPA = [requireName('resolver.arpa'), requireName('_dns.resolver.arpa')];
 
 /** What the standards say about a name; null: an ordinary name. */
 export function specialUse(qname: QName, qtype: number): SpecialUse {
@@ -103,12 +103,6 @@ function loopbackReverse(qname: QName, qtype: number): SpecialUse {
 
 function nothing(rcode: number): SpecialUse {
   return { kind: 'answer', rcode, answers: [] };
-}
-
-function nameOf(text: string): QName {
-  const name = fromPresentation(text);
-  if (name === null) throw new Error(`not a name: ${text}`);
-  return name;
 }
 
 function range(first: number, last: number): number[] {

@@ -4,7 +4,7 @@
  * choice of domain is a session's (threat 18, docs/threats.md). The protocols are `rdap.ts` and `whois.ts`, the file is `storage/`'s.
  */
 import type { AgeStore, Clock, DomainAges, KnownAge } from '../pipeline/ports.ts';
-import { isAskable } from './registrable-domain.ts';
+import { isAskable } from './askable-domain.ts';
 import type { Registration, RegistrationSource } from './registration.ts';
 
 export interface AgeLimits {

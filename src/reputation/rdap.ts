@@ -5,9 +5,9 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { isAskable, topLevelDomain } from './askable-domain.ts';
 import { lookupThrough, type ResolveAddress, readAtMost } from './outbound.ts';
 import bootstrap from './rdap-bootstrap.json' with { type: 'json' };
-import { isAskable, topLevelDomain } from './registrable-domain.ts';
 import { parseRdapDate, type Registration, type RegistrationSource } from './registration.ts';
 
 export interface RdapOptions {

@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { addressAndPort, bracketed } from '../wire/address.ts';
 
 export interface UpstreamUrl {
   readonly transport: 'udp' | 'tcp';
@@ -39,18 +40,14 @@ export function parseUpstreamUrl(text: string): UpstreamUrlResult {
   if (port < 1 || port > 65535) return failure(text, `has port ${portText}; ports are 1-65535`);
 
   const address = parsed.toString();
-  return { kind: 'ok', url: { transport: scheme, address, port, text: `${scheme}://${hostAndPort(address, port)}` } };
+  return { kind: 'ok', url: { transport: scheme, address, port, text: `${scheme}://${addressAndPort({ address, port })}` } };
 }
 
 /** The UDP URL that a bare `IP`, `IP:port` or `[IP]:port` probably means; null for everything else. */
 function bareAddress(text: string): string | null {
-  if (isIP(text) !== 0) return `udp://${isIP(text) === 6 ? `[${text}]` : text}`;
+  if (isIP(text) !== 0) return `udp://${bracketed(text)}`;
   const match = /^(?:\[([^\][]+)\]|([^\][:/]+)):\d{1,5}$/.exec(text);
   return match !== null && isIP(match[1] ?? match[2] ?? '') !== 0 ? `udp://${text}` : null;
-}
-
-function hostAndPort(address: string, port: number): string {
-  return `${isIP(address) === 6 ? `[${address}]` : address}:${port}`;
 }
 
 function failure(text: string, problem: string): UpstreamUrlResult {

@@ -3,6 +3,7 @@
  */
 import dgram from 'node:dgram';
 import dnsPacket from 'dns-packet';
+import { EDNS_OPTION } from '../wire/codes.ts';
 
 export interface DemoAnswer {
   readonly rcode: string;
@@ -46,14 +47,12 @@ export async function ask(
   }
 }
 
-/** Extended DNS Error (RFC 8914 §2): INFO-CODE in two octets, then text. */
-const EDE_OPTION = 15;
-
 function read(packet: Buffer): DemoAnswer {
   const response = dnsPacket.decode(packet);
   const rcode = (response as { readonly rcode?: string }).rcode ?? 'NOERROR';
   const opt = response.additionals?.find((record) => record.type === 'OPT');
   const options: readonly { readonly code: number; readonly data?: unknown }[] = opt?.type === 'OPT' ? opt.options : [];
-  const octets = options.find((option) => option.code === EDE_OPTION)?.data;
+  const octets = options.find((option) => option.code === EDNS_OPTION.EDE)?.data;
+  // INFO-CODE in two octets, then text (RFC 8914 §2).
   return { rcode, explanation: octets instanceof Uint8Array ? Buffer.from(octets).subarray(2).toString('utf8') : null };
 }

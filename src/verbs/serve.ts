@@ -7,10 +7,11 @@ import type { ParseArgsOptionsConfig } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { type ControlApi, openControlApi } from '../control/api.ts';
 import { loadOrCreateToken, tokenPath } from '../control/token.ts';
-import { endpointText, type RunningKennel, startKennel } from '../kennel.ts';
+import { type RunningKennel, startKennel } from '../kennel.ts';
 import { controlPortOf } from '../kennel-control.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { version } from '../version.ts';
+import { addressAndPort } from '../wire/address.ts';
 import { loadConfig } from './load-config.ts';
 import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
@@ -97,13 +98,13 @@ async function openControl(kennel: RunningKennel, log: Log): Promise<ControlApi 
 }
 
 function controlText({ listen }: Config): string {
-  return listen.control.kind === 'unix' ? `unix:${listen.control.path}` : endpointText(listen.control);
+  return listen.control.kind === 'unix' ? `unix:${listen.control.path}` : addressAndPort(listen.control);
 }
 
 function greeting(kennel: RunningKennel, control: ControlApi): string {
   const { config, storage } = kennel;
   const rows: [string, string][] = [
-    ['DNS', `${kennel.dns.map(endpointText).join(', ')} (UDP and TCP)`],
+    ['DNS', `${kennel.dns.map(addressAndPort).join(', ')} (UDP and TCP)`],
     ['mode', modeText(config)],
     ['upstreams', config.upstreams.map((upstream) => upstream.text).join(', ')],
     ['control', `${control.address} (token in ${tokenPath(storage.folder.path)})`],

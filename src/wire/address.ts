@@ -1,5 +1,5 @@
 /**
- * IP addresses between presentation form and octets, as A, AAAA and SVCB hints need them.
+ * IP addresses between presentation form and octets, as A, AAAA and SVCB hints need them, and with a port.
  * Knows no ranges and no meaning: private, loopback and the like are policy.
  */
 import { isIPv4, isIPv6 } from 'node:net';
@@ -42,4 +42,14 @@ function longestZeroRun(groups: readonly string[]): { start: number; length: num
     if (length > longest.length) longest = { start: index + 1 - length, length };
   }
   return longest;
+}
+
+/** `127.0.0.1:53`, `[::1]:53`: an IPv6 address stands in brackets (RFC 3986 §3.2.2). */
+export function addressAndPort({ address, port }: { readonly address: string; readonly port: number }): string {
+  return `${bracketed(address)}:${port}`;
+}
+
+/** `127.0.0.1`, `[::1]`: as an address stands in a URL. */
+export function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
 }

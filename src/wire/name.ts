@@ -204,6 +204,13 @@ export function fromPresentation(text: string): QName | null {
   return labels.length === 0 ? null : fromLabels(labels);
 }
 
+/** The name of a text that is one: a constant, or read and checked before. Throws otherwise, because that is a bug. */
+export function requireName(text: string): QName {
+  const name = fromPresentation(text);
+  if (name === null) throw new Error(`not a domain name: ${JSON.stringify(text)}`);
+  return name;
+}
+
 function readEscape(text: string, at: number): { char: string; last: number } | null {
   const digits = /^\d{3}/.exec(text.slice(at, at + 3))?.[0];
   if (digits !== undefined) {

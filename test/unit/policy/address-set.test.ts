@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { addressSet, canonicalAddress, canonicalPrefix, isPrivate, isWildcard } from '../../../src/policy/address-set.ts';
+import { addressSet, canonicalAddress, canonicalPrefix, isLoopback, isPrivate, isWildcard } from '../../../src/policy/address-set.ts';
 
 test.each([
   ['10.42.0.0/16', '10.42.0.0/16'],
@@ -76,6 +76,18 @@ test.each([
   ['9.9.9.9', false],
 ])('%s is private: %s', (address, expected) => {
   expect(isPrivate(address)).toBe(expected);
+});
+
+test.each([
+  ['127.0.0.1', true],
+  ['127.8.9.10', true],
+  ['::ffff:127.0.0.1', true],
+  ['::1', true],
+  ['10.0.0.1', false],
+  ['2001:db8::1', false],
+  ['', false],
+])('%s is loopback: %s', (address, expected) => {
+  expect(isLoopback(address)).toBe(expected);
 });
 
 test.each(['0.0.0.0', '::', '0:0::0'])('%s stands for every address', (address) => {

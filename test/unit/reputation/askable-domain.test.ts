@@ -1,7 +1,7 @@
 /** The gate: only ICANN registrable domains are ever asked for. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isAskable } from '../../../src/reputation/registrable-domain.ts';
+import { isAskable } from '../../../src/reputation/askable-domain.ts';
 
 describe('what may be asked for', () => {
   test.each(['example.com', 'example.co.uk', 'xn--bcher-kva.de', 'a-b.org', 'duckdns.org', 'github.io'])('%s may', (domain) => {

@@ -1,10 +1,10 @@
 /**
  * The one gate in front of every RDAP and WHOIS question: only an ICANN registrable domain may be asked for. Anything longer would
- * carry labels that a client chose to servers outside (SCORING "Two keys", THREATS 18).
+ * carry labels that a client chose to servers outside (threat 18, docs/threats.md).
  */
 import { parse } from 'tldts';
 
-/** Defaults of tldts would find a domain in a URL or an invalid name (FACTS); private suffixes are no registries. */
+/** Defaults of tldts would find a domain in a URL or an invalid name; private suffixes are no registries. */
 const ICANN_ONLY = { allowPrivateDomains: false, extractHostname: false, validateHostname: false, detectIp: false } as const;
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
