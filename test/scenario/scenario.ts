@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { parseDuration } from '../../src/config/values.ts';
 import type { UpstreamResponse } from '../../src/pipeline/ports.ts';
 import { RCODE, RRCLASS, RRTYPE } from '../../src/wire/codes.ts';
-import { fromPresentation, type QName, toOctets } from '../../src/wire/name.ts';
+import { requireName, toOctets } from '../../src/wire/name.ts';
 import { addressRecord, soaRecord, txtRecord } from '../../src/wire/rdata.ts';
 import type { ResourceRecord } from '../../src/wire/record.ts';
 import { BottledKennel, type Reply, type SentQuestion } from './bottled-kennel.ts';
@@ -153,13 +153,13 @@ function scriptOf(scenario: Scenario): BottledKennel['script'] {
     const rule = scenario.upstream.find(
       ({ below, type: only }) => (name === below || name.endsWith(`.${below}`)) && (only === undefined || only === type),
     );
-    const qname = nameOf(name);
+    const qname = requireName(name);
     if (rule === undefined) return { rcode: RCODE.NXDOMAIN, answers: [], authority: [soaRecord(qname, 300, 300)], authenticData: false };
     if (rule.silent === true) return null;
     const answers: ResourceRecord[] = [];
     let owner = qname;
     if (rule.cname !== undefined) {
-      owner = nameOf(rule.cname);
+      owner = requireName(rule.cname);
       answers.push({ owner: qname, type: RRTYPE.CNAME, class: RRCLASS.IN, ttlSeconds: rule.ttl, rdata: toOctets(owner) });
     }
     if (type === 'A') for (const address of rule.a ?? []) answers.push(addressRecord(owner, address, rule.ttl));
@@ -171,12 +171,6 @@ function scriptOf(scenario: Scenario): BottledKennel['script'] {
 function textOf(record: Reply['answers'][number]): string {
   if (record.type === 'TXT') return Array.isArray(record.data) ? record.data.map(String).join('') : String(record.data);
   return 'data' in record ? String(record.data) : '';
-}
-
-function nameOf(text: string): QName {
-  const name = fromPresentation(text);
-  if (name === null) throw new Error(`not a name: ${text}`);
-  return name;
 }
 
 /** 16 digits without visible order: the multiplier is Knuth's. */

@@ -7,11 +7,11 @@ import {
   labelCount,
   labelsOf,
   parentName,
-  type QName,
   ROOT,
   readCompressedName,
   readQuestionName,
   replaceSuffix,
+  requireName,
   suffixOf,
   toOctets,
   toPresentation,
@@ -21,16 +21,10 @@ import { labels, message, name, octets, pointer, ROOT_LABEL } from '../../packet
 const LABEL_63 = 'a'.repeat(63);
 const LONGEST = [LABEL_63, LABEL_63, LABEL_63, 'a'.repeat(61)];
 
-function qname(text: string): QName {
-  const parsed = fromPresentation(text);
-  if (parsed === null) throw new Error(`not a name: ${text}`);
-  return parsed;
-}
-
 describe('an uncompressed name', () => {
   test('is read in lower case with the offset behind it', () => {
     const packet = message(octets('junk'), name('WWW', 'eXample', 'COM'), octets('tail'));
-    expect(readQuestionName(packet, 4)).toEqual({ name: qname('www.example.com'), end: 21 });
+    expect(readQuestionName(packet, 4)).toEqual({ name: requireName('www.example.com'), end: 21 });
   });
 
   test('folds ASCII letters only', () => {
@@ -40,7 +34,7 @@ describe('an uncompressed name', () => {
 
   test('keeps dots, NUL, spaces and high octets inside a label apart from label boundaries', () => {
     const dotted = readQuestionName(name('a.b', 'com'), 0)?.name;
-    expect(dotted).not.toBe(qname('a.b.com'));
+    expect(dotted).not.toBe(requireName('a.b.com'));
     expect(labelsOf(dotted ?? ROOT)).toEqual(['a.b', 'com']);
     expect(labelsOf(readQuestionName(name('\0 \xff', 'com'), 0)?.name ?? ROOT)).toEqual(['\0 \xff', 'com']);
   });
@@ -75,12 +69,12 @@ describe('a compressed name', () => {
 
   test('follows pointers backwards and ends behind the first one', () => {
     const packet = message(HEADER, name('Example', 'com'), labels('www'), pointer(12), octets('tail'));
-    expect(readCompressedName(packet, 25)).toEqual({ name: qname('www.example.com'), end: 31 });
+    expect(readCompressedName(packet, 25)).toEqual({ name: requireName('www.example.com'), end: 31 });
   });
 
   test('follows a pointer to a pointer', () => {
     const packet = message(HEADER, name('com'), labels('example'), pointer(12), pointer(17));
-    expect(readCompressedName(packet, 27)).toEqual({ name: qname('example.com'), end: 29 });
+    expect(readCompressedName(packet, 27)).toEqual({ name: requireName('example.com'), end: 29 });
   });
 
   test.each([
@@ -130,7 +124,7 @@ describe('presentation form', () => {
     ['_dns.resolver.arpa', ['_dns', 'resolver', 'arpa']],
     ['a\\..', ['a.']],
   ])('reads %s', (text, expected) => {
-    expect(labelsOf(qname(text))).toEqual(expected);
+    expect(labelsOf(requireName(text))).toEqual(expected);
   });
 
   test.each([
@@ -163,7 +157,7 @@ describe('presentation form', () => {
 
 describe('labels', () => {
   test('make a name in lower case', () => {
-    expect(fromLabels(['WWW', 'example', 'com'])).toBe(qname('www.example.com'));
+    expect(fromLabels(['WWW', 'example', 'com'])).toBe(requireName('www.example.com'));
     expect(fromLabels([])).toBe(ROOT);
   });
 
@@ -178,7 +172,7 @@ describe('labels', () => {
 
   test('are counted without the root', () => {
     expect(labelCount(ROOT)).toBe(0);
-    expect(labelCount(qname('www.example.com'))).toBe(3);
+    expect(labelCount(requireName('www.example.com'))).toBe(3);
     expect(labelCount(fromLabels(new Array<string>(127).fill('a')) ?? ROOT)).toBe(127);
   });
 });
@@ -194,33 +188,35 @@ describe('ancestors', () => {
     ['example.com', 'com.example', false],
     ['.', 'com', false],
   ])('%s is at or below %s: %s', (below, above, expected) => {
-    expect(isAtOrBelow(qname(below), qname(above))).toBe(expected);
+    expect(isAtOrBelow(requireName(below), requireName(above))).toBe(expected);
   });
 
   test('are not faked by a label whose octets look like one', () => {
     // The octets of the inner label end like the wire form of example.com, but no label boundary is there.
     const forged = fromLabels(['x\x07example\x03com']);
-    expect(forged?.endsWith(qname('example.com'))).toBe(true);
-    expect(isAtOrBelow(forged ?? ROOT, qname('example.com'))).toBe(false);
+    expect(forged?.endsWith(requireName('example.com'))).toBe(true);
+    expect(isAtOrBelow(forged ?? ROOT, requireName('example.com'))).toBe(false);
   });
 
   test('are reached label by label', () => {
-    expect(parentName(qname('www.example.com'))).toBe(qname('example.com'));
-    expect(parentName(qname('com'))).toBe(ROOT);
+    expect(parentName(requireName('www.example.com'))).toBe(requireName('example.com'));
+    expect(parentName(requireName('com'))).toBe(ROOT);
     expect(parentName(ROOT)).toBeNull();
-    expect(suffixOf(qname('www.example.com'), 2)).toBe(qname('example.com'));
-    expect(suffixOf(qname('www.example.com'), 0)).toBe(ROOT);
-    expect(suffixOf(qname('www.example.com'), 9)).toBe(qname('www.example.com'));
+    expect(suffixOf(requireName('www.example.com'), 2)).toBe(requireName('example.com'));
+    expect(suffixOf(requireName('www.example.com'), 0)).toBe(ROOT);
+    expect(suffixOf(requireName('www.example.com'), 9)).toBe(requireName('www.example.com'));
     expect(suffixOf(ROOT, 1)).toBe(ROOT);
   });
 
   test('can be exchanged, up to 255 octets', () => {
-    expect(replaceSuffix(qname('a.b.old.test'), qname('old.test'), qname('new.example'))).toBe(qname('a.b.new.example'));
-    expect(replaceSuffix(qname('a.old.test'), qname('old.test'), ROOT)).toBe(qname('a'));
-    expect(replaceSuffix(qname('a.b.old'), qname('old'), fromLabels(LONGEST) ?? ROOT)).toBeNull();
+    expect(replaceSuffix(requireName('a.b.old.test'), requireName('old.test'), requireName('new.example'))).toBe(
+      requireName('a.b.new.example'),
+    );
+    expect(replaceSuffix(requireName('a.old.test'), requireName('old.test'), ROOT)).toBe(requireName('a'));
+    expect(replaceSuffix(requireName('a.b.old'), requireName('old'), fromLabels(LONGEST) ?? ROOT)).toBeNull();
   });
 });
 
 test('the octets of a name are its wire form', () => {
-  expect(toOctets(qname('a\\.b.\\255'))).toEqual(name('a.b', '\xff'));
+  expect(toOctets(requireName('a\\.b.\\255'))).toEqual(name('a.b', '\xff'));
 });

@@ -2,16 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import { addressToOctets, octetsToAddress } from '../../../src/wire/address.ts';
 import { RRTYPE } from '../../../src/wire/codes.ts';
-import { fromPresentation, type QName, ROOT } from '../../../src/wire/name.ts';
+import { requireName } from '../../../src/wire/name.ts';
 import { addressesOf, addressRecord, soaMinimumSeconds, soaRecord, targetName, txtRecord } from '../../../src/wire/rdata.ts';
 import type { ResourceRecord } from '../../../src/wire/record.ts';
 import { message, name, octets, option, ROOT_LABEL, uint16, uint32 } from '../../packet-parts.ts';
 
-const OWNER = qname('owner.example');
-
-function qname(text: string): QName {
-  return fromPresentation(text) ?? ROOT;
-}
+const OWNER = requireName('owner.example');
 
 function recordOf(type: number, rdata: Uint8Array): ResourceRecord {
   return { owner: OWNER, type, class: 1, ttlSeconds: 60, rdata };
@@ -78,10 +74,10 @@ describe('an address record', () => {
 describe('the target of an alias', () => {
   test('is that of a CNAME, a DNAME, a SVCB or an HTTPS record, in lower case', () => {
     const target = name('Target', 'EXAMPLE');
-    expect(targetName(recordOf(RRTYPE.CNAME, target))).toBe(qname('target.example'));
-    expect(targetName(recordOf(RRTYPE.DNAME, target))).toBe(qname('target.example'));
-    expect(targetName(recordOf(RRTYPE.SVCB, message(uint16(0), target)))).toBe(qname('target.example'));
-    expect(targetName(recordOf(RRTYPE.HTTPS, message(uint16(1), target, option(1, octets('\x02h2')))))).toBe(qname('target.example'));
+    expect(targetName(recordOf(RRTYPE.CNAME, target))).toBe(requireName('target.example'));
+    expect(targetName(recordOf(RRTYPE.DNAME, target))).toBe(requireName('target.example'));
+    expect(targetName(recordOf(RRTYPE.SVCB, message(uint16(0), target)))).toBe(requireName('target.example'));
+    expect(targetName(recordOf(RRTYPE.HTTPS, message(uint16(1), target, option(1, octets('\x02h2')))))).toBe(requireName('target.example'));
   });
 
   test('is none for a service at the owner itself and for all other types', () => {

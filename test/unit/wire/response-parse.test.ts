@@ -1,7 +1,7 @@
 /** Which upstream answers are believed, and what of them is kept. */
 import { describe, expect, test } from 'vitest';
 import { RRTYPE } from '../../../src/wire/codes.ts';
-import { fromPresentation, type QName, ROOT, toPresentation } from '../../../src/wire/name.ts';
+import { requireName, toPresentation } from '../../../src/wire/name.ts';
 import type { ResourceRecord } from '../../../src/wire/record.ts';
 import { type ParsedResponse, parseResponse } from '../../../src/wire/response-parse.ts';
 import {
@@ -37,10 +37,6 @@ interface Sections {
   qtype?: number;
 }
 
-function qname(text: string): QName {
-  return fromPresentation(text) ?? ROOT;
-}
-
 function text(presentation: string): Uint8Array {
   return name(...presentation.split('.'));
 }
@@ -51,13 +47,13 @@ function response({ answers = [], authority = [], additional = [], flags = 0x818
 }
 
 function parsed(sections: Sections): ParsedResponse {
-  const reading = parseResponse(response(sections), { qname: qname('www.example.com'), qtype: sections.qtype ?? A });
+  const reading = parseResponse(response(sections), { qname: requireName('www.example.com'), qtype: sections.qtype ?? A });
   if (reading.kind !== 'response') throw new Error(`${reading.kind}: ${reading.detail}`);
   return reading.response;
 }
 
 function reading(packet: Uint8Array, qtype: number = A): string {
-  const result = parseResponse(packet, { qname: qname('www.example.com'), qtype });
+  const result = parseResponse(packet, { qname: requireName('www.example.com'), qtype });
   return result.kind === 'response' ? 'response' : `${result.kind}: ${result.detail}`;
 }
 
@@ -78,7 +74,7 @@ function cname(owner: string, target: string): Uint8Array {
 
 describe('an answer to the question', () => {
   test('gives its records, ID, code and AD', () => {
-    const answer = { owner: qname('www.example.com'), type: A, class: 1, ttlSeconds: 300, rdata: ADDRESS };
+    const answer = { owner: requireName('www.example.com'), type: A, class: 1, ttlSeconds: 300, rdata: ADDRESS };
     expect(parsed({ flags: 0x81a0, answers: [record(QNAME, A, ADDRESS)] })).toEqual({
       id: 0x1234,
       truncated: false,
@@ -105,7 +101,7 @@ describe('an answer to the question', () => {
 
   test('that is truncated gives no records, whatever is in it', () => {
     const packet = response({ flags: 0x8380, answers: [record(QNAME, A, ADDRESS), octets('\xc0')] });
-    expect(parseResponse(packet, { qname: qname('www.example.com'), qtype: A })).toMatchObject({
+    expect(parseResponse(packet, { qname: requireName('www.example.com'), qtype: A })).toMatchObject({
       response: { truncated: true, answers: [], authority: [] },
     });
   });
@@ -117,9 +113,9 @@ describe('an answer to the question', () => {
 
   test('keeps nothing of the packet', () => {
     const packet = Buffer.from(response({ answers: [record(QNAME, A, ADDRESS), record(QNAME, TXT, octets('\x01x'))] }));
-    const result = parseResponse(packet, { qname: qname('www.example.com'), qtype: A });
+    const result = parseResponse(packet, { qname: requireName('www.example.com'), qtype: A });
     packet.fill(0xff);
-    expect(result).toMatchObject({ response: { answers: [{ owner: qname('www.example.com'), rdata: ADDRESS }] } });
+    expect(result).toMatchObject({ response: { answers: [{ owner: requireName('www.example.com'), rdata: ADDRESS }] } });
   });
 });
 
@@ -246,7 +242,7 @@ describe('compressed names in RDATA', () => {
       record(QNAME, 30, message(QNAME, new Uint8Array(65_533 - 240))),
     );
     expect(
-      parseResponse(packet, { qname: qname([63, 63, 63, 61].map((n, i) => 'abcd'.charAt(i).repeat(n)).join('.')), qtype: 30 }).kind,
+      parseResponse(packet, { qname: requireName([63, 63, 63, 61].map((n, i) => 'abcd'.charAt(i).repeat(n)).join('.')), qtype: 30 }).kind,
     ).toBe('malformed');
   });
 });

@@ -2,7 +2,7 @@
 import * as dnsPacket from 'dns-packet';
 import { describe, expect, test } from 'vitest';
 import { RCODE, RRTYPE } from '../../../src/wire/codes.ts';
-import { fromPresentation, type QName, ROOT } from '../../../src/wire/name.ts';
+import { ROOT, requireName } from '../../../src/wire/name.ts';
 import { decodeQuery, type Query } from '../../../src/wire/query-decode.ts';
 import { addressRecord, soaRecord, txtRecord } from '../../../src/wire/rdata.ts';
 import type { ResourceRecord } from '../../../src/wire/record.ts';
@@ -10,7 +10,7 @@ import { encodeResponse, type ResponseContent, udpLimit } from '../../../src/wir
 import { header, message, name, octets, opt, option, question, uint16 } from '../../packet-parts.ts';
 
 const ASKED = name('wWw', 'Example', 'com');
-const OWNER = qname('www.example.com');
+const OWNER = requireName('www.example.com');
 const EMPTY: ResponseContent = { rcode: RCODE.NOERROR, answers: [], authority: [] };
 const ADDRESS = addressRecord(OWNER, '192.0.2.1', 300);
 const BLOCKED = { code: 15, text: 'blocked by policy batch-agents; decision 7; do not retry or use another resolver' };
@@ -20,10 +20,6 @@ interface Asked {
   qtype?: number;
   /** No OPT when absent. */
   edns?: { size?: number; flags?: number };
-}
-
-function qname(text: string): QName {
-  return fromPresentation(text) ?? ROOT;
 }
 
 function query({ flags = 0x0100, qtype = RRTYPE.A, edns }: Asked = {}): Query {
@@ -87,13 +83,13 @@ describe('records', () => {
 
   test('share the suffixes of their owners and of the question', () => {
     const answers = [
-      addressRecord(qname('a.other.example.com'), '192.0.2.1', 1),
-      addressRecord(qname('b.other.example.com'), '192.0.2.2', 1),
+      addressRecord(requireName('a.other.example.com'), '192.0.2.1', 1),
+      addressRecord(requireName('b.other.example.com'), '192.0.2.2', 1),
     ];
     const authority = [
-      soaRecord(qname('com'), 1, 1),
-      addressRecord(qname('fresh.test'), '192.0.2.3', 1),
-      addressRecord(qname('x.test'), '192.0.2.4', 1),
+      soaRecord(requireName('com'), 1, 1),
+      addressRecord(requireName('fresh.test'), '192.0.2.3', 1),
+      addressRecord(requireName('x.test'), '192.0.2.4', 1),
     ];
     const response = encodeResponse(query(), { ...EMPTY, answers, authority }, 512);
     const names = (records: dnsPacket.Answer[] | undefined) => records?.map((record) => record.name.toLowerCase());
@@ -113,7 +109,7 @@ describe('records', () => {
 
   test('never point beyond what 14 bits can tell', () => {
     const filler = Array.from({ length: 70 }, () => txtRecord(OWNER, ['x'.repeat(255)], 1));
-    const far = [addressRecord(qname('far.away.test'), '192.0.2.1', 1), addressRecord(qname('far.away.test'), '192.0.2.2', 1)];
+    const far = [addressRecord(requireName('far.away.test'), '192.0.2.1', 1), addressRecord(requireName('far.away.test'), '192.0.2.2', 1)];
     const response = encodeResponse(query(), { ...EMPTY, answers: [...filler, ...far] }, 65_535);
     expect(response.length).toBeGreaterThan(0x4000);
     const expectedTail = message(
