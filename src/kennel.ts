@@ -117,6 +117,7 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
     return { kind: 'failed', messages: failures.map((failure) => failure.message) };
   }
 
+  const alarms = (): string[] => [...storage.alarms(), ...pipeline.quarantines.alarms(), ...ages.alarms(), ...deadGroups(groups)];
   ages.start();
   storage.folder.setLastMode(strictestMode(config));
   metrics.configLoaded(CLOCK.wallMs());
@@ -125,6 +126,7 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
     sessions: () => countStates(pipeline),
     logDropped: () => storage.decisions.dropped + options.logDropped(),
     pendingQueries: () => running.reduce((sum, listener) => sum + listener.pending(), 0),
+    alarms: () => alarms().length,
   });
   const kennel: RunningKennel = {
     config,
@@ -138,7 +140,7 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
     wouldHaveLost,
     sessionStates: () => countStates(pipeline),
     upstreamStatus: () => [...groups.values()].flatMap((group) => group.status()),
-    alarms: () => [...storage.alarms(), ...pipeline.quarantines.alarms(), ...ages.alarms(), ...deadGroups(groups)],
+    alarms,
     close,
   };
   return { kind: 'started', kennel };
@@ -149,7 +151,6 @@ async function enterMode(config: Config, storage: Storage): Promise<readonly Wou
   if (storage.folder.lastMode() !== 'observe' || strictestMode(config) !== 'enforce') return null;
   const lost = await storage.decisions.wouldBlockSince(CLOCK.wallMs() - DAY_MS, 20);
   storage.meters.openMeterEpoch();
-  storage.folder.setMeterEpoch(storage.folder.meterEpoch() + 1);
   return lost;
 }
 
@@ -184,8 +185,7 @@ function assemble(
   metrics: Metrics,
   log: Logger,
 ): Pipeline {
-  const key = storage.folder.key('names');
-  const sessions = new SessionTable(storage.meters, MAX_SESSIONS, hashKeyOf(key));
+  const sessions = new SessionTable(storage.meters, MAX_SESSIONS, hashKeyOf(storage.folder.nameKey()));
   const meters = new Meters(storage.meters, METER_LIMITS);
   const quarantines = createQuarantines({
     ledger: storage.evidence,

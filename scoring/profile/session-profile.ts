@@ -34,13 +34,6 @@ export interface ParentProfile {
   readonly maxScore: number;
 }
 
-/** What parents that were pushed out had gathered; added to the session's totals, so that eviction forgives nothing. */
-export interface EvictedTotals {
-  readonly parents: number;
-  readonly queries: number;
-  readonly names: number;
-}
-
 interface Counts {
   readonly names: DistinctCounter;
   queries: number;
@@ -57,23 +50,13 @@ export class SessionProfile {
   readonly #maxParents: number;
   /** Least recently asked first. */
   readonly #parents = new Map<string, Counts>();
-  readonly #evicted = { parents: 0, queries: 0, names: 0 };
+  /** Those evicted since included: eviction forgives nothing. */
   #unlistedParents = 0;
-  #maxScore = 0;
 
   /** `hashKey`: secret randomness of the process, so that nobody can choose names that collide. */
   constructor(options: { readonly hashKey: HashKey; readonly maxParents?: number }) {
     this.#key = options.hashKey;
     this.#maxParents = options.maxParents ?? DEFAULT_MAX_PARENTS;
-  }
-
-  /** The highest score recorded below any parent; never falls. */
-  get maxScore(): number {
-    return this.#maxScore;
-  }
-
-  get evicted(): EvictedTotals {
-    return { ...this.#evicted };
   }
 
   /** The counts as if this query were included. Changes nothing. */
@@ -94,7 +77,6 @@ export class SessionProfile {
     counts.queries++;
     if (isBulkType(asked.qtype)) counts.bulkTypeQueries++;
     counts.maxScore = Math.max(counts.maxScore, score);
-    this.#maxScore = Math.max(this.#maxScore, score);
   }
 
   /** All parents held, the highest score first. */
@@ -136,11 +118,6 @@ export class SessionProfile {
       fewest = counts.names.count;
       if (fewest <= 1) break;
     }
-    const counts = chosen === null ? undefined : this.#parents.get(chosen);
-    if (chosen === null || counts === undefined) return;
-    this.#parents.delete(chosen);
-    this.#evicted.parents++;
-    this.#evicted.queries += counts.queries;
-    this.#evicted.names += counts.names.count;
+    if (chosen !== null) this.#parents.delete(chosen);
   }
 }

@@ -26,7 +26,6 @@ export interface BoundedAnswerCache extends AnswerCache {
   touch(answer: CachedAnswer): void;
   /** Estimated heap octets of all entries together. */
   readonly octets: number;
-  clear(): void;
 }
 
 const DAY_SECONDS = 86_400;
@@ -145,14 +144,6 @@ export function createAnswerCache(limits: AnswerCacheLimits): BoundedAnswerCache
 
     get octets() {
       return octets;
-    },
-
-    clear() {
-      entries.clear();
-      newest = null;
-      oldest = null;
-      hand = null;
-      octets = 0;
     },
   };
 

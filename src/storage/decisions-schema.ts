@@ -46,7 +46,6 @@ export interface DecisionRetention {
 export type DecisionQuestion =
   | { readonly kind: 'recent'; readonly filter: RecentFilter }
   | { readonly kind: 'by-id'; readonly id: string }
-  | { readonly kind: 'by-name'; readonly qname: string; readonly limit: number }
   | { readonly kind: 'would-block'; readonly sinceMs: number; readonly limit: number };
 
 const MS_PER_DAY = 86_400_000;
@@ -95,9 +94,6 @@ export function createDecisionTable(database: Database.Database): DecisionTable 
     for (const decision of decisions) insertRow.run(toRow(decision));
   });
   const byId = database.prepare<[string], DecisionRow>(`SELECT ${COLUMNS} FROM decisions WHERE id = ? LIMIT 1`);
-  const byName = database.prepare<[string, number], DecisionRow>(
-    `SELECT ${COLUMNS} FROM decisions WHERE qname = ? ORDER BY seq DESC LIMIT ?`,
-  );
   const wouldBlock = database.prepare<[number, number], WouldBlockGroup>(
     // max(at_ms) makes SQLite take the bare column qname from that row.
     `SELECT parent, reason, count(*) AS queries, count(DISTINCT session) AS sessions, count(DISTINCT qname) AS names,
@@ -119,8 +115,6 @@ export function createDecisionTable(database: Database.Database): DecisionTable 
           return selectRecent(database, question.filter).map(toRecord);
         case 'by-id':
           return byId.all(question.id).map(toRecord);
-        case 'by-name':
-          return byName.all(question.qname, question.limit).map(toRecord);
         case 'would-block':
           return wouldBlock.all(question.sinceMs, question.limit);
       }

@@ -25,8 +25,6 @@ export interface Decisions extends DecisionSink {
   /** Newest first. */
   recent(filter: RecentFilter): Promise<readonly DecisionRecord[]>;
   byId(id: string): Promise<DecisionRecord | null>;
-  /** Newest first; `qname` in the form it was recorded in. */
-  byName(qname: string, limit: number): Promise<readonly DecisionRecord[]>;
   /** What enforcing would have refused since then (wall clock), most queries first. */
   wouldBlockSince(sinceMs: number, limit?: number): Promise<readonly WouldBlockGroup[]>;
   /** Decisions that were not kept. */
@@ -103,7 +101,6 @@ export async function openDecisions(file: string, options: DecisionOptions = {})
     },
     recent: async (filter) => (await ask({ kind: 'recent', filter })) as readonly DecisionRecord[],
     byId: async (id) => ((await ask({ kind: 'by-id', id })) as readonly DecisionRecord[])[0] ?? null,
-    byName: async (qname, limit) => (await ask({ kind: 'by-name', qname, limit })) as readonly DecisionRecord[],
     wouldBlockSince: async (sinceMs, limit = 1_000) => (await ask({ kind: 'would-block', sinceMs, limit })) as readonly WouldBlockGroup[],
     get dropped() {
       return queue.dropped;

@@ -1,23 +1,13 @@
 /**
- * The tables of `evidence.sqlite` and how its rows become records: quarantines, their changes, the audit trail.
+ * The tables of `evidence.sqlite` and how its rows become records: quarantines and their changes.
  * The worker writes them, the main thread reads them; both take the shapes from here.
  */
 import type { QuarantineChange, QuarantineRecord } from '../pipeline/ports.ts';
 
-/** One act of a person or of Kennel itself that must be told later: who, what, on what, why. */
-export interface AuditEntry {
-  readonly atMs: number;
-  readonly actor: string;
-  readonly action: string;
-  readonly subject: string;
-  readonly reason: string;
-}
-
 /** What the main thread asks the worker to make durable. */
 export type EvidenceWrite =
   | { readonly kind: 'quarantine'; readonly record: QuarantineRecord; readonly change: QuarantineChange }
-  | { readonly kind: 'forget'; readonly ids: readonly string[] }
-  | { readonly kind: 'audit'; readonly entry: AuditEntry };
+  | { readonly kind: 'forget'; readonly ids: readonly string[] };
 
 export const EVIDENCE_MIGRATIONS: readonly string[] = [
   `CREATE TABLE quarantines (
@@ -29,11 +19,7 @@ export const EVIDENCE_MIGRATIONS: readonly string[] = [
      seq INTEGER PRIMARY KEY, id TEXT NOT NULL, at_ms INTEGER NOT NULL, from_state TEXT NOT NULL, to_state TEXT NOT NULL,
      actor TEXT NOT NULL, reason TEXT NOT NULL
    ) STRICT;
-   CREATE INDEX quarantine_changes_by_id ON quarantine_changes (id, seq);
-   CREATE TABLE audit (
-     seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL,
-     reason TEXT NOT NULL
-   ) STRICT;`,
+   CREATE INDEX quarantine_changes_by_id ON quarantine_changes (id, seq);`,
 ];
 
 /** A row of `quarantines`, columns as the schema names them. */

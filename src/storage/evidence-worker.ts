@@ -86,7 +86,6 @@ function createWriter(database: Database.Database): (group: readonly PendingWrit
   const insertChange = database.prepare(
     'INSERT INTO quarantine_changes (id, at_ms, from_state, to_state, actor, reason) VALUES (?, ?, ?, ?, ?, ?)',
   );
-  const insertAudit = database.prepare('INSERT INTO audit (at_ms, actor, action, subject, reason) VALUES (?, ?, ?, ?, ?)');
   const deleteRecord = database.prepare('DELETE FROM quarantines WHERE id = ?');
   const deleteChanges = database.prepare('DELETE FROM quarantine_changes WHERE id = ?');
 
@@ -103,9 +102,6 @@ function createWriter(database: Database.Database): (group: readonly PendingWrit
           deleteRecord.run(id);
           deleteChanges.run(id);
         }
-        return;
-      case 'audit':
-        insertAudit.run(Math.round(body.entry.atMs), body.entry.actor, body.entry.action, body.entry.subject, body.entry.reason);
     }
   };
   const writeGroup = database.transaction((group: readonly PendingWrite[]) => {

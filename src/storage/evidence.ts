@@ -1,17 +1,10 @@
 /**
- * The ledger of quarantines and the audit trail, as the rest of Kennel sees them. Writing goes to the worker, which waits for the
+ * The ledger of quarantines, as the rest of Kennel sees it. Writing goes to the worker, which waits for the
  * disk; reading is this thread's own connection to the same file. Deciding what is a quarantine is `quarantine/`.
  */
 import Database from 'better-sqlite3';
 import type { QuarantineChange, QuarantineLedger, QuarantineRecord } from '../pipeline/ports.ts';
-import {
-  type AuditEntry,
-  type ChangeRow,
-  type EvidenceWrite,
-  type QuarantineRow,
-  quarantineChange,
-  quarantineRecord,
-} from './evidence-schema.ts';
+import { type ChangeRow, type EvidenceWrite, type QuarantineRow, quarantineChange, quarantineRecord } from './evidence-schema.ts';
 import type { EvidenceWorkerOptions } from './evidence-worker.ts';
 import { startWriterThread, workerUrl } from './writer-thread.ts';
 
@@ -24,10 +17,6 @@ export interface EvidenceOptions {
 }
 
 export interface Evidence extends QuarantineLedger {
-  /** Resolves once the entry is on disk. */
-  audit(entry: AuditEntry): Promise<void>;
-  /** The newest audit entries, newest first. */
-  auditTrail(limit: number): readonly AuditEntry[];
   /** What an operator must know: empty when evidence can be written. */
   alarms(): readonly string[];
   /** Writes what is pending and ends the worker. */
@@ -55,9 +44,6 @@ export async function openEvidence(file: string, options: EvidenceOptions = {}):
   const database = new Database(file, { readonly: true, timeout: 1_000 });
   const selectAll = database.prepare<[], QuarantineRow>('SELECT * FROM quarantines ORDER BY seq');
   const selectChanges = database.prepare<[string], ChangeRow>('SELECT * FROM quarantine_changes WHERE id = ? ORDER BY seq');
-  const selectAudit = database.prepare<[number], AuditEntry>(
-    'SELECT at_ms AS atMs, actor, action, subject, reason FROM audit ORDER BY seq DESC LIMIT ?',
-  );
   const evidence: Evidence = {
     load: () => selectAll.all().map(quarantineRecord),
     history: (id) => selectChanges.all(id).map(quarantineChange),
@@ -67,10 +53,6 @@ export async function openEvidence(file: string, options: EvidenceOptions = {}):
     forget: async (ids) => {
       await writer.write({ kind: 'forget', ids });
     },
-    audit: async (entry) => {
-      await writer.write({ kind: 'audit', entry });
-    },
-    auditTrail: (limit) => selectAudit.all(limit),
     alarms: () => {
       const trouble = writer.trouble();
       return trouble === null ? [] : [`evidence cannot be written: ${trouble}`];

@@ -1,6 +1,6 @@
 /**
  * The state folder: created private, checked for writing, and held by one Kennel at a time. Owns `meta.sqlite`, which is both
- * the lock and the few values that belong to the folder as a whole (last mode, epoch, keys). The other databases live beside it.
+ * the lock and the few values that belong to the folder as a whole (last mode, key). The other databases live beside it.
  */
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
@@ -8,20 +8,14 @@ import type Database from 'better-sqlite3';
 import type { Mode } from '../pipeline/ports.ts';
 import { failureText, openDatabase } from './database.ts';
 
-/** Key material is per purpose, so that a hash made for one can't be compared with a hash made for another. */
-export type KeyPurpose = 'names' | 'secrets' | 'sessions';
-
 export interface StateFolder {
   /** Absolute. */
   readonly path: string;
   /** The mode of the last start; null at the first one. */
   lastMode(): Mode | null;
   setLastMode(mode: Mode): void;
-  /** Counts the switches from observe to enforce (PRODUCT promise 7); 0 at first. */
-  meterEpoch(): number;
-  setMeterEpoch(epoch: number): void;
-  /** 32 random octets, made at first use and then the same for as long as the folder lives. */
-  key(purpose: KeyPurpose): Uint8Array;
+  /** The key under which names are hashed: 32 random octets, made at first use and then the same for as long as the folder lives. */
+  nameKey(): Uint8Array;
   /** Path of a file in the folder. */
   file(name: string): string;
   /** Lets the folder go. */
@@ -31,6 +25,8 @@ export interface StateFolder {
 export type OpenStateFolder = { readonly kind: 'ok'; readonly folder: StateFolder } | { readonly kind: 'error'; readonly message: string };
 
 const KEY_OCTETS = 32;
+const NAME_KEY = 'key:names';
+const MODE = 'mode';
 
 const MIGRATIONS = ['CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID'];
 
@@ -103,17 +99,15 @@ function createFolder(path: string, database: Database.Database, randomOctets: (
   return {
     path,
     lastMode: () => {
-      const text = readText('mode');
+      const text = readText(MODE);
       return text === 'observe' || text === 'enforce' ? text : null;
     },
-    setLastMode: (mode) => writeText('mode', mode),
-    meterEpoch: () => Number(readText('meter-epoch') ?? '0'),
-    setMeterEpoch: (epoch) => writeText('meter-epoch', String(epoch)),
-    key: (purpose) => {
-      const stored = select.get(`key:${purpose}`)?.value;
+    setLastMode: (mode) => writeText(MODE, mode),
+    nameKey: () => {
+      const stored = select.get(NAME_KEY)?.value;
       if (stored !== undefined) return Uint8Array.from(Buffer.from(stored));
       const made = Uint8Array.from(randomOctets(KEY_OCTETS));
-      upsert.run(`key:${purpose}`, Buffer.from(made));
+      upsert.run(NAME_KEY, Buffer.from(made));
       return made;
     },
     file: (name) => join(path, name),

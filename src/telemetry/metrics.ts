@@ -22,6 +22,8 @@ export interface MetricSources {
   logDropped(): number;
   /** Queries that wait for an answer now. */
   pendingQueries(): number;
+  /** How many conditions an operator should look at. */
+  alarms(): number;
 }
 
 /** A cached answer takes microseconds, a forwarded one milliseconds, a failing upstream seconds. */
@@ -45,7 +47,6 @@ export class Metrics implements PipelineMetrics {
   readonly #requestSeconds = new PlainHistogram('kennel_dns_request_duration_seconds', 'Time from query to answer.', REQUEST_SECONDS);
   readonly #score = new PlainHistogram('kennel_score', 'Scores of decided queries, 0 to 100.', SCORE_POINTS);
   readonly #upstreamSeconds: Histogram<'upstream'>;
-  readonly #alarms: Gauge<'alarm'>;
   readonly #configLoaded: Gauge;
   #cacheHits = 0;
   #cacheMisses = 0;
@@ -87,6 +88,7 @@ export class Metrics implements PipelineMetrics {
     );
     this.#gauged('cache_entries', 'Answers in the cache.', () => this.#sources?.cacheEntries() ?? 0);
     this.#gauged('pending_queries', 'Queries that wait for an answer.', () => this.#sources?.pendingQueries() ?? 0);
+    this.#gauged('alarms', 'Conditions an operator should look at; /v1/status says which.', () => this.#sources?.alarms() ?? 0);
     this.#sessionStates();
     this.#upstreamSeconds = new Histogram({
       name: 'kennel_upstream_request_duration_seconds',
@@ -95,7 +97,6 @@ export class Metrics implements PipelineMetrics {
       buckets: UPSTREAM_SECONDS,
       registers: [this.#registry],
     });
-    this.#alarms = this.#gauge('alarms', 'Conditions an operator should look at: 1 while they last.', 'alarm');
     this.#configLoaded = this.#gauge('config_last_reload_success_timestamp_seconds', 'When the config in use was loaded.');
     this.#gauge('build_info', 'The running version.', 'version', 'node').set({ version: options.version, node: process.version }, 1);
   }
@@ -162,11 +163,6 @@ export class Metrics implements PipelineMetrics {
 
   upstreamFailed(upstream: string, kind: string): void {
     this.#upstreamFailures.add(1, upstream, kind);
-  }
-
-  /** `alarm` is one of a closed set of condition names. */
-  setAlarm(alarm: string, active: boolean): void {
-    this.#alarms.set({ alarm }, active ? 1 : 0);
   }
 
   configLoaded(atMs: number): void {

@@ -49,7 +49,6 @@ describe('the decision log', () => {
     expect(idsOf(await decisions.recent({ session: '10.0.0.6', limit: 9 }))).toEqual(['d-2']);
     expect(idsOf(await decisions.recent({ verdicts: ['refuse', 'quarantine'], limit: 9 }))).toEqual(['d-3', 'd-2']);
     expect(idsOf(await decisions.recent({ session: '10.0.0.5', verdicts: ['refuse'], limit: 9 }))).toEqual(['d-3']);
-    expect(idsOf(await decisions.byName('b.example', 9))).toEqual(['d-4', 'd-3']);
   });
 
   test('groups what enforcing would have refused by parent and reason', async () => {

@@ -1,4 +1,4 @@
-/** Evidence beyond the ledger's contract: group commits, full disks, audit, and what `kill -9` leaves. */
+/** Evidence beyond the ledger's contract: group commits, full disks, and what `kill -9` leaves. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -57,15 +57,6 @@ describe('evidence', () => {
       kind: 'error',
       message: expect.stringContaining('cannot open'),
     });
-  });
-
-  test('keeps an audit trail, newest first', async () => {
-    const evidence = await open(newFile());
-    const entry = { atMs: 1_000, actor: 'ann', action: 'release', subject: 'q-1', reason: 'a test of ours' };
-    await evidence.audit(entry);
-    await evidence.audit({ ...entry, atMs: 2_000, action: 'confirm' });
-    expect(evidence.auditTrail(10).map((row) => row.action)).toEqual(['confirm', 'release']);
-    expect(evidence.auditTrail(1)).toEqual([{ ...entry, atMs: 2_000, action: 'confirm' }]);
   });
 
   test('survives kill -9: every acknowledged quarantine and every lease that was written is there afterwards', async () => {

@@ -34,22 +34,18 @@ describe('a state folder', () => {
     expect(statSync(folder.file('meta.sqlite')).mode & 0o777).toBe(0o600);
   });
 
-  test('remembers mode, meter epoch and keys', () => {
+  test('remembers the mode and the key', () => {
     const path = temporaryFolder();
     const first = open(path);
     expect(first.lastMode()).toBeNull();
-    expect(first.meterEpoch()).toBe(0);
-    const key = first.key('names');
+    const key = first.nameKey();
     expect(key).toHaveLength(32);
-    expect(first.key('secrets')).not.toEqual(key);
     first.setLastMode('enforce');
-    first.setMeterEpoch(3);
     first.close();
 
     const second = open(path);
     expect(second.lastMode()).toBe('enforce');
-    expect(second.meterEpoch()).toBe(3);
-    expect(second.key('names')).toEqual(key);
+    expect(second.nameKey()).toEqual(key);
   });
 
   test('is not shared by two Kennels of one process', () => {

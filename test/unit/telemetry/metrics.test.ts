@@ -4,7 +4,14 @@ import { type MetricSources, Metrics } from '../../../src/telemetry/metrics.ts';
 function metricsWith(sources?: Partial<MetricSources>): { metrics: Metrics; errors: unknown[] } {
   const errors: unknown[] = [];
   const metrics = new Metrics({ version: '1.2.3', onInternalError: (cause) => errors.push(cause) });
-  metrics.readFrom({ cacheEntries: () => 0, sessions: () => ({}), logDropped: () => 0, pendingQueries: () => 0, ...sources });
+  metrics.readFrom({
+    cacheEntries: () => 0,
+    sessions: () => ({}),
+    logDropped: () => 0,
+    pendingQueries: () => 0,
+    alarms: () => 0,
+    ...sources,
+  });
   return { metrics, errors };
 }
 
@@ -94,7 +101,13 @@ describe('Metrics', () => {
 
   test('reads gauges at the scrape and forgets states that are gone', async () => {
     let states: Record<string, number> = { normal: 3, quarantined: 1 };
-    const { metrics } = metricsWith({ sessions: () => states, cacheEntries: () => 42, logDropped: () => 7, pendingQueries: () => 5 });
+    const { metrics } = metricsWith({
+      sessions: () => states,
+      cacheEntries: () => 42,
+      logDropped: () => 7,
+      pendingQueries: () => 5,
+      alarms: () => 2,
+    });
     expect(await samples(metrics)).toEqual(
       expect.arrayContaining([
         'kennel_sessions{state="normal"} 3',
@@ -102,6 +115,7 @@ describe('Metrics', () => {
         'kennel_cache_entries 42',
         'kennel_log_dropped_total 7',
         'kennel_pending_queries 5',
+        'kennel_alarms 2',
       ]),
     );
     states = { normal: 2 };
@@ -109,17 +123,13 @@ describe('Metrics', () => {
     expect(sessions).toEqual(['kennel_sessions{state="normal"} 2']);
   });
 
-  test('shows alarms, upstreams and the config in use', async () => {
+  test('shows upstreams and the config in use', async () => {
     const { metrics } = metricsWith();
-    metrics.setAlarm('ledger-not-writable', true);
-    metrics.setAlarm('upstreams-down', false);
     metrics.upstreamAnswered('udp://192.0.2.53:53', 4);
     metrics.upstreamFailed('udp://192.0.2.53:53', 'timeout');
     metrics.configLoaded(1_700_000_000_500);
     expect(await samples(metrics)).toEqual(
       expect.arrayContaining([
-        'kennel_alarms{alarm="ledger-not-writable"} 1',
-        'kennel_alarms{alarm="upstreams-down"} 0',
         'kennel_upstream_request_duration_seconds_bucket{le="0.005",upstream="udp://192.0.2.53:53"} 1',
         'kennel_upstream_failures_total{upstream="udp://192.0.2.53:53",kind="timeout"} 1',
         'kennel_config_last_reload_success_timestamp_seconds 1700000000.5',
