@@ -4,10 +4,11 @@
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeServeConfig } from './serve-config.ts';
 
 const PROJECT_ROOT = resolve(import.meta.dirname, '../..');
 const { version } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'package.json'), 'utf8'));
@@ -94,13 +95,7 @@ describe('installed', () => {
   });
 
   test('serve stops on a SIGTERM to the command, and leaves its state behind', async () => {
-    const state = join(folder, 'state');
-    const config = join(folder, 'kennel.yaml');
-    // A loopback address of its own: whatever else runs on this machine keeps its ports.
-    writeFileSync(
-      config,
-      `mode: observe\nlisten: { dns: ["127.153.0.1:5300"], control: "unix:${folder}/control.sock" }\nstate: ${state}\nupstreams: ["udp://127.153.0.2:53"]\n`,
-    );
+    const config = writeServeConfig(folder, '127.153.0.1');
     const server = spawn('node', [BIN, 'serve', '--config', config], {
       cwd: join(folder, 'app'),
       env,
@@ -110,6 +105,6 @@ describe('installed', () => {
     await Promise.race([once(server.stdout, 'data'), ended]);
     server.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
-    expect(readdirSync(state)).not.toEqual([]);
+    expect(readdirSync(join(folder, 'state'))).not.toEqual([]);
   });
 });
