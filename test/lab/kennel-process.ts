@@ -3,10 +3,10 @@
  * loopback, with its state in a temporary folder. Verbs are run by the same command line. Reads no code of Kennel's.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { freePort } from './free-port.ts';
 import { labelsOfText, queryMessage } from './messages.ts';
 import { type Lab, RESOLVER_ADDRESS, RESOLVER_ADDRESS_V6 } from './namespaces.ts';
 import { answersFrom } from './plain-resolver.ts';
@@ -90,7 +90,11 @@ async function startKennel(settings: KennelSettings, surroundings: Surroundings)
   const listen = { dns: surroundings.listen, control: `unix:${join(folder, 'control.sock')}` };
   const stateFolder = join(folder, 'state');
   writeFileSync(configFile, stringify({ ...settings, listen, state: stateFolder }));
-  let running = await launch(surroundings, configFile);
+  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
+  let running = await launch(surroundings, configFile).catch((cause: unknown) => {
+    removeFolder();
+    throw cause;
+  });
 
   const verb = (...args: string[]) => surroundings.run([process.execPath, MAIN, ...args, '--config', configFile]);
   return {
@@ -114,7 +118,7 @@ async function startKennel(settings: KennelSettings, surroundings: Surroundings)
     },
     async remove() {
       await running.kill();
-      rmSync(folder, { recursive: true, force: true });
+      removeFolder();
     },
   };
 }
@@ -130,14 +134,4 @@ async function launch(surroundings: Surroundings, configFile: string): Promise<R
 function residentOctets(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) * 1024;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => (typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port'))));
-    });
-  });
 }

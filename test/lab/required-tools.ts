@@ -7,6 +7,7 @@ import { accessSync, constants } from 'node:fs';
 
 const PACKAGE_OF = {
   busybox: 'busybox',
+  delv: 'bind9-dnsutils',
   dig: 'bind9-dnsutils',
   dns2tcpc: 'dns2tcp',
   dns2tcpd: 'dns2tcp',
@@ -16,8 +17,11 @@ const PACKAGE_OF = {
   iodined: 'iodine',
   ip: 'iproute2',
   kdig: 'knot-dnsutils',
+  'ldns-keygen': 'ldnsutils',
+  'ldns-signzone': 'ldnsutils',
   'musl-gcc': 'musl-tools',
   nft: 'nftables',
+  nsd: 'nsd',
   python3: 'python3-minimal',
   sysctl: 'procps',
   unbound: 'unbound',
