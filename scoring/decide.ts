@@ -58,14 +58,15 @@ export const KNOWN_NAMES_RESERVE_BITS = 64;
 /**
  * The verdict for one query.
  *
- * Order: a quarantined session and the operator's block need no score. The quarantine threshold comes before the rules about types,
+ * Order: the operator's block and a quarantined session need no score, and the block is first because it acts in observe mode too,
+ * where a quarantine left over from enforcing does not. The quarantine threshold comes before the rules about types,
  * octets and the default, because a tunnel whose every query is refused by such a rule must still end in quarantine.
  * Budgets come last of the refusals: a name refused for another reason must not read as a spent budget.
  */
 export function decide(input: DecideInput): Verdict {
   const { assessment, thresholds } = input;
-  if (input.quarantined) return refusal('quarantined', 'name');
   if (input.listing === 'blocked') return refusal('blocked', 'name');
+  if (input.quarantined) return refusal('quarantined', 'name');
   // Written so that NaN, an error in a signal, never passes.
   if (!(assessment.score < thresholds.quarantine)) return { kind: 'quarantine', reason: 'score', refuseAs: 'name' };
   if (!input.typeAllowed) return refusal('type', 'type');

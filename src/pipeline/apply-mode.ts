@@ -4,6 +4,8 @@
  * which never come by here.
  */
 import type { Verdict } from '../../scoring/decide.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Pipeline } from './pipeline.ts';
 import type { Mode } from './ports.ts';
 
 /** The verdict to act on. `allow` in place of an inferred refusal keeps the reason, so that the record can say what would have been. */
@@ -12,4 +14,11 @@ export function applyMode(verdict: Verdict, mode: Mode): Verdict {
   if (verdict.kind === 'allow' || verdict.kind === 'flag') return verdict;
   if (verdict.reason === 'blocked') return verdict;
   return { ...verdict, kind: 'flag', refuseAs: null };
+}
+
+/** The verdict to act on: mode applied, and a shared session (NAT, forwarder) refused name by name instead of quarantined whole. */
+export function actOn(k: Pick<Pipeline, 'sharedSessions'>, policy: Policy, address: string, verdict: Verdict): Verdict {
+  const acting = applyMode(verdict, policy.mode);
+  if (acting.kind === 'quarantine' && k.sharedSessions.contains(address)) return { ...acting, kind: 'refuse', refuseAs: 'name' };
+  return acting;
 }

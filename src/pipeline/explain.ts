@@ -3,10 +3,10 @@
  * starts no look-up.
  */
 import { classifyName } from '../policy/classify-name.ts';
-import { typeName } from '../wire/codes.ts';
+import { RRTYPE, typeName } from '../wire/codes.ts';
 import { type QName, toPresentation } from '../wire/name.ts';
-import { applyMode } from './apply-mode.ts';
-import { judge, judgeBehindSuffix } from './judge.ts';
+import { actOn } from './apply-mode.ts';
+import { heldAgainst, judgeQuery } from './judge.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Explanation } from './ports.ts';
 import { describe } from './record.ts';
@@ -24,7 +24,8 @@ export function explain(k: Pipeline, qname: QName, qtype: number, address: strin
     sessionState: k.quarantines.stateOf(sessionKey),
   };
   const classified = classifyName(policy, k.naming, qname, qtype);
-  if (classified.kind !== 'routed') {
+  const held = classified.kind === 'routed' ? heldAgainst(session, qname, classified, k.clock.monotonicMs()) : null;
+  if (classified.kind !== 'routed' || (qtype === RRTYPE.ANY && held === null)) {
     return {
       ...here,
       registrableDomain: null,
@@ -37,15 +38,7 @@ export function explain(k: Pipeline, qname: QName, qtype: number, address: strin
       rule: null,
     };
   }
-  // Asking must not start a look-up of the domain's age.
-  const silent: Pipeline = {
-    ...k,
-    ages: { ageDays: (domain) => k.ages.knownAgeDays(domain), knownAgeDays: (domain) => k.ages.knownAgeDays(domain) },
-  };
-  const own = judge(silent, session, policy, classified, qname, qtype);
-  const passes = own.verdict.kind === 'allow' || own.verdict.kind === 'flag';
-  const judgement = (passes ? judgeBehindSuffix(silent, session, policy, classified, qtype) : null) ?? own;
-  const held = session.heldRefusal(qname, k.clock.monotonicMs());
+  const judgement = judgeQuery(k, session, policy, classified, qname, qtype);
   const said = describe(judgement);
   return {
     ...here,
@@ -54,7 +47,7 @@ export function explain(k: Pipeline, qname: QName, qtype: number, address: strin
     signals: said.signals,
     leakBits: said.leakBits,
     verdict: held === null ? judgement.verdict.kind : 'refuse',
-    acting: held === null ? applyMode(judgement.verdict, policy.mode).kind : 'refuse',
+    acting: held === null ? actOn(k, policy, address, judgement.verdict).kind : 'refuse',
     reason: held === null ? said.reason : held.decision.reason,
     rule: said.rule,
   };

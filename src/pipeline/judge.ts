@@ -8,10 +8,10 @@ import type { Assessment, Observation } from '../../scoring/observation.ts';
 import type { Asked } from '../../scoring/profile/session-profile.ts';
 import { questionKey } from '../cache/question-key.ts';
 import { classifyName, type RoutedName } from '../policy/classify-name.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { ListEntry, Policy } from '../policy/policy.ts';
 import { type RegistrableDomain, registrableDomain } from '../policy/registrable-domain.ts';
 import type { MeteredName, Price } from '../session/meters.ts';
-import type { Session } from '../session/session.ts';
+import type { HeldRefusal, Session } from '../session/session.ts';
 import { labelsOf, type QName } from '../wire/name.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { CachedAnswer } from './ports.ts';
@@ -31,6 +31,8 @@ export interface Judgement {
   readonly assessment: Assessment;
   /** Always what enforcing would do. */
   readonly verdict: Verdict;
+  /** The list entry that the verdict follows from or that covers the name. */
+  readonly entry: ListEntry | null;
 }
 
 /** The highest octet of a name that is forwarded: iodine's handshake and its Base128 codec show themselves above it. */
@@ -65,7 +67,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     nameOctets: qname.length,
     qtype,
     standing: routed.standing,
-    age: domain.icannDomain === null || routed.standing !== 'unlisted' ? 'unknown' : k.ages.ageDays(domain.icannDomain, session.key),
+    age: domain.icannDomain === null || routed.standing !== 'unlisted' ? 'unknown' : k.ages.knownAgeDays(domain.icannDomain),
     ...session.profile.observe(asked),
     leakBits: price?.parentBits ?? 0,
     parentBits: spent.parentBits,
@@ -85,20 +87,43 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     remaining: k.meters.remaining(session.key, session.meters, domain.parent, policy.budgets, wallMs),
     quarantined,
   });
-  return { qname, qtype, routed, domain, metered, asked, lookUp, price, assessment, verdict };
+  return { qname, qtype, routed, domain, metered, asked, lookUp, price, assessment, verdict, entry: routed.entry };
 }
 
 /**
- * Judges the name that a client's search list hides: `secret.evil.example.corp.example` is judged as `secret.evil.example` too,
- * because a stub resolver tries the suffixed form after any refusal, and the suffix's servers would see the refused octets.
+ * Judges a query: the name asked, and the name that a search list hides in it. Returns the judgement of the name asked, with the
+ * verdict, the assessment and the list entry of the hidden name where that is what refuses.
+ *
+ * The operator's block decides even where the name asked would be refused itself: it alone acts in observe mode.
+ */
+export function judgeQuery(k: Judging, session: Session, policy: Policy, routed: RoutedName, qname: QName, qtype: number): Judgement {
+  const own = judge(k, session, policy, routed, qname, qtype);
+  const hidden = judgeBehindSuffix(k, session, policy, routed, qtype);
+  if (hidden === null || (refuses(own) && hidden.verdict.reason !== 'blocked')) return own;
+  return { ...own, verdict: hidden.verdict, assessment: hidden.assessment, entry: hidden.entry };
+}
+
+/**
+ * Judges what is left without the search suffix: `secret.evil.example.corp.example` is judged as `secret.evil.example` too, because
+ * a stub resolver tries the suffixed form after any refusal, and the suffix's servers would see the refused octets.
  * Null when no suffix applies or the bare name would not be refused.
  */
-export function judgeBehindSuffix(k: Judging, session: Session, policy: Policy, outer: RoutedName, qtype: number): Judgement | null {
+function judgeBehindSuffix(k: Judging, session: Session, policy: Policy, outer: RoutedName, qtype: number): Judgement | null {
   if (outer.underSearchSuffix === null) return null;
   const bare = classifyName(policy, k.naming, outer.underSearchSuffix, qtype);
   if (bare.kind !== 'routed') return null;
   const judgement = judge(k, session, policy, bare, outer.underSearchSuffix, qtype);
-  return judgement.verdict.kind === 'refuse' || judgement.verdict.kind === 'quarantine' ? judgement : null;
+  return refuses(judgement) ? judgement : null;
+}
+
+/** What is held against the name asked or against the one that a search list hides in it, at `nowMs` (monotonic). */
+export function heldAgainst(session: Session, qname: QName, routed: RoutedName, nowMs: number): HeldRefusal | null {
+  const { underSearchSuffix } = routed;
+  return session.heldRefusal(qname, nowMs) ?? (underSearchSuffix === null ? null : session.heldRefusal(underSearchSuffix, nowMs));
+}
+
+function refuses({ verdict }: Judgement): boolean {
+  return verdict.kind === 'refuse' || verdict.kind === 'quarantine';
 }
 
 function peek(k: Judging, group: string, qname: QName, qtype: number, nowMs: number): LookUp {

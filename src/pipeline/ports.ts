@@ -71,11 +71,13 @@ export interface AnswerCache {
   readonly size: number;
 }
 
-/** Implemented in `reputation/`. Never waits: what is not known yet is `unknown`, and asking may start a look-up. */
+/** Implemented in `reputation/`. Never waits: what is not known yet is `unknown`. */
 export interface DomainAges {
-  /** `icannDomain`: the ICANN registrable domain in presentation form, the only thing that is ever asked for. */
+  /**
+   * The same as `knownAgeDays`, and starts a look-up of what is not known: only for domains of names that were sent. `icannDomain`:
+   * the ICANN registrable domain in presentation form, the only thing that is ever asked for.
+   */
   ageDays(icannDomain: string, session?: string): number | 'unknown';
-  /** The same without starting a look-up. */
   knownAgeDays(icannDomain: string): number | 'unknown';
 }
 

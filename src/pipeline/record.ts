@@ -71,7 +71,7 @@ export function noteAnswer(k: Pipeline, noted: Noted | null, rcode: number, forw
 export function describe(
   judgement: Judgement,
 ): Pick<DecisionRecord, 'reason' | 'rule' | 'score' | 'signals' | 'qname' | 'qtype' | 'parent' | 'leakBits'> {
-  const { entry } = judgement.routed;
+  const { entry } = judgement;
   return {
     reason: judgement.verdict.reason,
     rule: entry === null ? null : `${entry.section}: ${entry.pattern}`,

@@ -15,10 +15,10 @@ import { MAX_MESSAGE_OCTETS } from '../wire/header.ts';
 import { decodeQuery, type Query } from '../wire/query-decode.ts';
 import { encodeResponse, type ResponseContent, udpLimit } from '../wire/response.ts';
 import { admit } from './admit.ts';
-import { applyMode } from './apply-mode.ts';
+import { actOn } from './apply-mode.ts';
 import { answerFeedback } from './feedback.ts';
 import { inspectResponse } from './inspect-response.ts';
-import { type Judgement, judge, judgeBehindSuffix } from './judge.ts';
+import { heldAgainst, type Judgement, judgeQuery } from './judge.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
 import type { CachedAnswer, DecisionRecord, QuerySource } from './ports.ts';
 import { type Noted, note, noteAnswer } from './record.ts';
@@ -108,22 +108,19 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
     return respond(k, context, { rcode: classified.rcode, answers: classified.answers, authority: classified.authority }, 'local');
 
   // A refusal by score or budget holds for all types of the name: otherwise AAAA could disagree with the A asked a moment before.
-  const held = session.heldRefusal(qname, startedMs);
+  const held = heldAgainst(session, qname, classified, startedMs);
   if (held !== null) return respond(k, context, refusal(k, context, held.decision, 'name'), 'refused');
 
   // RFC 8482: ANY is answered here; a tunnel gets no type that asks for everything.
   if (qtype === RRTYPE.ANY) return respond(k, context, answerAny(qname), 'local');
 
   // 6.-9. checkQuarantine, lookUp, assess, decide: pure, and the same code as `explain`.
-  const own = judge(k, session, policy, classified, qname, qtype);
-  const hidden =
-    own.verdict.kind === 'allow' || own.verdict.kind === 'flag' ? judgeBehindSuffix(k, session, policy, classified, qtype) : null;
-  const judgement: Judgement = hidden === null ? own : { ...own, verdict: hidden.verdict, assessment: hidden.assessment };
-  const acting = actOn(k, context, judgement);
+  const judgement = judgeQuery(k, session, policy, classified, qname, qtype);
+  const acting = actOn(k, policy, source.address, judgement.verdict);
 
   // Observed or not, what was asked counts towards the session's picture: a refused attempt is evidence as well.
-  session.profile.record(own.asked, own.assessment.score);
-  k.sessions.raiseScore(session, own.assessment.score);
+  session.profile.record(judgement.asked, judgement.assessment.score);
+  k.sessions.raiseScore(session, judgement.assessment.score);
   const noted = note(k, context, judgement, acting);
 
   if (acting.kind === 'quarantine') return quarantine(k, context, judgement, noted);
@@ -133,23 +130,17 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
   }
 
   // 9. answer: cached, joined, or the one send.
-  if (own.lookUp.kind === 'fresh') {
+  if (judgement.lookUp.kind === 'fresh') {
     k.metrics.cacheHit();
-    k.cache.touch(own.lookUp.entry);
-    return answerFrom(k, context, classified, own.lookUp.entry, noted, 'cached');
+    k.cache.touch(judgement.lookUp.entry);
+    return answerFrom(k, context, classified, judgement.lookUp.entry, noted, 'cached');
   }
   k.metrics.cacheMiss();
   const outcome =
-    own.lookUp.kind === 'in-flight' ? k.inFlight.join(questionKey(classified.group, qname, qtype), neverStarted) : send(k, context, own);
+    judgement.lookUp.kind === 'in-flight'
+      ? k.inFlight.join(questionKey(classified.group, qname, qtype), neverStarted)
+      : send(k, context, judgement);
   return outcome.then((result) => answerFrom(k, context, classified, result, noted, 'forwarded'));
-}
-
-/** The verdict to act on: mode applied, and a shared session (NAT, forwarder) refused name by name instead of quarantined whole. */
-function actOn(k: Pipeline, context: QueryContext, judgement: Judgement): Verdict {
-  const acting = applyMode(judgement.verdict, context.policy.mode);
-  if (acting.kind === 'quarantine' && k.sharedSessions.contains(context.source.address))
-    return { ...acting, kind: 'refuse', refuseAs: 'name' };
-  return acting;
 }
 
 /** The query that crosses the threshold: denied in memory at once; its answer alone waits until the evidence is on disk. */

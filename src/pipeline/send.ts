@@ -18,7 +18,7 @@ const FAILURE_TTL_SECONDS = 5;
 
 /** Charges the judged name to every meter it concerns and sends it. Throws when the charge cannot be written; then nothing is sent. */
 export function send(k: Pipeline, context: QueryContext, judgement: Judgement): Promise<CachedAnswer | UpstreamTrouble> {
-  const { qname, qtype, routed, metered } = judgement;
+  const { qname, qtype, routed, domain, metered } = judgement;
   const { session, policy } = context;
   const group = k.upstreams.get(routed.group);
   if (group === undefined) throw new Error(`no upstream group ${routed.group}`);
@@ -32,6 +32,8 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
   const paid = k.meters.charge(session.key, session.epoch, session.meters, metered, wallMs);
   k.metrics.leaked(policy.name, paid.parentBits);
   const permit = grantSend(qname, qtype, paid.parentBits);
+  // Not before: a registry must not see the domain of a refused name either.
+  if (routed.standing === 'unlisted' && domain.icannDomain !== null) k.ages.ageDays(domain.icannDomain, session.key);
 
   return k.inFlight.join(questionKey(routed.group, qname, qtype), async () => {
     const result = await group.exchange(permit);

@@ -43,8 +43,21 @@ export class SearchSuffixes {
     return this.#suffixes.some((suffix) => isAtOrBelow(qname, suffix.name));
   }
 
-  /** The name behind the longest suffix that leaves at least two labels ending in a public top-level domain; null when there is none. */
+  /**
+   * The name behind the suffixes, the longest first, as long as what is left (two labels at least) ends in a public top-level domain;
+   * null when there is none. Suffixes may stand behind each other: a second resolver on the way has a search list too.
+   */
   strip(qname: QName): Unsuffixed | null {
+    let found: Unsuffixed | null = null;
+    let suffixLabels = 0;
+    for (let step = this.#stripOnce(qname); step !== null; step = this.#stripOnce(step.name)) {
+      suffixLabels += step.suffixLabels;
+      if (isForeign(step.name)) found = { name: step.name, suffixLabels };
+    }
+    return found;
+  }
+
+  #stripOnce(qname: QName): Unsuffixed | null {
     const total = labelCount(qname);
     return isAtOrBelow(qname, this.#services.name) ? this.#stripService(qname, total) : this.#stripListed(qname, total);
   }
@@ -53,7 +66,7 @@ export class SearchSuffixes {
     for (const { name, labels } of this.#suffixes) {
       if (!isAtOrBelow(qname, name)) continue;
       const rest = withoutLast(qname, labels, total);
-      if (rest !== null && isForeign(rest)) return { name: rest, suffixLabels: labels };
+      if (rest !== null && this.#mayHide(rest)) return { name: rest, suffixLabels: labels };
     }
     return null;
   }
@@ -63,10 +76,17 @@ export class SearchSuffixes {
     const { labels } = this.#services;
     const behindNamespace = withoutLast(qname, labels + 1, total);
     if (behindNamespace !== null && isPodOrPort(labelsOf(behindNamespace))) return null;
-    if (behindNamespace !== null && isForeign(behindNamespace)) return { name: behindNamespace, suffixLabels: labels + 1 };
+    if (behindNamespace !== null && this.#mayHide(behindNamespace)) return { name: behindNamespace, suffixLabels: labels + 1 };
     const behindServices = withoutLast(qname, labels, total);
-    if (behindServices !== null && total - labels > 2 && isForeign(behindServices)) return { name: behindServices, suffixLabels: labels };
+    if (behindServices !== null && total - labels > 2 && this.#mayHide(behindServices)) {
+      return { name: behindServices, suffixLabels: labels };
+    }
     return null;
+  }
+
+  /** A stranger's name, or one that may be found behind a further suffix. */
+  #mayHide(rest: QName): boolean {
+    return isForeign(rest) || this.covers(rest);
   }
 }
 

@@ -4,7 +4,7 @@ import { toPresentation } from '../../../src/wire/name.ts';
 import { compile } from './compiled-config.ts';
 
 const CONFIG = `
-searchSuffixes: [corp.example.net, berlin.corp.example.net]
+searchSuffixes: [corp.example.net, berlin.corp.example.net, lan]
 zones: { cluster.local: ["udp://10.96.0.10"], corp.example.net: ["udp://10.0.0.53"] }
 policies:
   - name: all
@@ -29,6 +29,11 @@ describe('names that a search list made are judged without it too', () => {
     ['the services suffix', 'secret.evil.com.svc.cluster.local', 'secret.evil.com'],
     ['the cluster suffix', 'secret.evil.com.cluster.local', 'secret.evil.com'],
     ['names reserved for examples', 'secret.evil.example.corp.example.net', 'secret.evil.example'],
+    ['the same suffix twice', 'secret.evil.com.corp.example.net.corp.example.net', 'secret.evil.com'],
+    ['the same private suffix twice', 'secret.evil.com.lan.lan', 'secret.evil.com'],
+    ['one suffix behind another', 'secret.evil.com.team.svc.cluster.local.corp.example.net', 'secret.evil.com'],
+    ['a suffix before a namespace', 'secret.evil.com.lan.team.svc.cluster.local', 'secret.evil.com'],
+    ['a name of the site behind the suffix', 'bad.corp.example.net.corp.example.net', 'bad.corp.example.net'],
     ['odd octets in the name', 'a\\000b.evil.com.corp.example.net', 'a\\000b.evil.com'],
   ])('%s: %s', (_what, asked, expected) => {
     expect(bare(asked)).toBe(expected);
@@ -40,6 +45,7 @@ describe('names of the site are left alone', () => {
     ['a host', 'db.corp.example.net'],
     ['a host two levels down', 'db.backend.corp.example.net'],
     ['the suffix itself', 'corp.example.net'],
+    ['a private suffix twice with nothing in front', 'db.lan.lan'],
     ['a service', 'web.team.svc.cluster.local'],
     ['a service in a namespace called like a top-level domain', 'web.app.svc.cluster.local'],
     ['a pod of a headless service', 'web-0.web.team.svc.cluster.local'],
