@@ -91,10 +91,11 @@ function refusalScope(input: DecideInput): 'name' | 'type' {
 function spentBudget(input: DecideInput): 'parent-budget' | 'session-budget' | 'fleet-budget' | null {
   const { charge, remaining } = input;
   if (charge === null || input.standing === 'trusted') return null;
-  const reserveBits = input.knownName ? 0 : KNOWN_NAMES_RESERVE_BITS;
-  if (exceeds(charge.parentBits + reserveBits, remaining.parentBits)) return 'parent-budget';
-  if (exceeds(charge.sessionBits + reserveBits, remaining.sessionBits)) return 'session-budget';
-  if (exceeds(charge.fleetBits + reserveBits, remaining.fleetBits)) return 'fleet-budget';
+  // What costs nothing (a name that an allow entry spells out) passes whatever has been spent: its further types cost nothing either.
+  const neededBits = (bits: number): number => (input.knownName || bits === 0 ? bits : bits + KNOWN_NAMES_RESERVE_BITS);
+  if (exceeds(neededBits(charge.parentBits), remaining.parentBits)) return 'parent-budget';
+  if (exceeds(neededBits(charge.sessionBits), remaining.sessionBits)) return 'session-budget';
+  if (exceeds(neededBits(charge.fleetBits), remaining.fleetBits)) return 'fleet-budget';
   return null;
 }
 

@@ -73,6 +73,11 @@ describe('the decision', () => {
     expect(decide(input({ standing: 'trusted', remaining })).kind).toBe('allow');
   });
 
+  test('lets a name that costs nothing pass when everything is spent, known or not', () => {
+    const nothing = { parentBits: 0, sessionBits: 0, fleetBits: 0 };
+    expect(decide(input({ standing: 'allowlisted', listing: 'allowed', charge: nothing, remaining: nothing })).kind).toBe('allow');
+  });
+
   test('refuses when a meter has lost its number', () => {
     const charge = { ...CHARGE, parentBits: Number.NaN };
     expect(decide(input({ charge, remaining: { ...NO_BUDGET, parentBits: 768 } })).reason).toBe('parent-budget');
