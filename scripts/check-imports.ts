@@ -15,7 +15,7 @@ const PURE_BUILTINS = ['node:net#isIP', 'node:net#isIPv4', 'node:net#isIPv6', 'n
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   scoring: [],
-  'src/wire': ['npm:dns-packet', ...PURE_BUILTINS],
+  'src/wire': PURE_BUILTINS,
   'src/policy': [
     'scoring',
     'src/wire',
