@@ -12,6 +12,7 @@ import { labelEntropyBits } from './signals/label-entropy.ts';
 import { labelSurpriseBits } from './signals/label-surprise.ts';
 import { labelCount, longestLabelOctets, nameLengthOctets } from './signals/name-length.ts';
 import { bulkTypeShare } from './signals/query-type.ts';
+import { tunnelFormDoublings } from './signals/tunnel-form.ts';
 
 export type SignalName = keyof typeof CURVES;
 
@@ -30,6 +31,7 @@ export const SIGNAL_RULES: readonly SignalRule[] = [
   { name: 'longest-label', measure: longestLabelOctets },
   { name: 'label-count', measure: labelCount },
   { name: 'query-type', measure: bulkTypeShare },
+  { name: 'tunnel-form', measure: tunnelFormDoublings, shown: ({ unforwardableQueries }) => unforwardableQueries },
   { name: 'fan-out', measure: fanOutDoublings, shown: ({ fanOut }) => fanOut },
   { name: 'domain-youth', measure: domainYouthDays, shown: domainAgeShown },
   { name: 'parent-bits', measure: parentVolumeBits },

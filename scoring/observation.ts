@@ -24,6 +24,8 @@ export interface Observation {
   readonly parentQueries: number;
   /** Of those, how many asked for a type that carries free-form data (see `isBulkType`). */
   readonly bulkTypeQueries: number;
+  /** Of those, how many had a form that is never forwarded: a type outside the policy's, or octets above 126. */
+  readonly unforwardableQueries: number;
   /** Bits this query would let out (0 when nothing would be sent: a hit, a joined or a local answer). */
   readonly leakBits: number;
   /** Bits that have left below this parent before this query. */

@@ -44,6 +44,16 @@ const DOMAIN_YOUTH_CURVE: Curve = [
   [358, 12],
 ];
 
+/** No benign recording holds such a query, so the fit would put any weight on it: set by hand, and far from sufficient alone. */
+const TUNNEL_FORM_CURVE: Curve = [
+  [0, 0],
+  [1, 2],
+  [3, 8],
+  [5, 15],
+  [7, 20],
+  [9, 24],
+];
+
 /** Benign recordings whose names carry data by design; lists vouch for their parents, so the fit must not learn to let them pass. */
 const LEFT_TO_LISTS: ReadonlySet<string> = new Set(['benign-antivirus']);
 /** Streams below popular parents show what benign fan-out looks like, but are scored at a tenth in use. */
@@ -184,7 +194,10 @@ function clamp(share: number): number {
 }
 
 function curvesOf({ coefficients }: Fit): Map<SignalName, Curve> {
-  const curves = new Map<SignalName, Curve>([['domain-youth', DOMAIN_YOUTH_CURVE]]);
+  const curves = new Map<SignalName, Curve>([
+    ['domain-youth', DOMAIN_YOUTH_CURVE],
+    ['tunnel-form', TUNNEL_FORM_CURVE],
+  ]);
   for (const [name, shape] of Object.entries(SHAPES)) {
     let points = 0;
     const corners: [number, number][] = [[shape.knots[0] ?? 0, 0]];
@@ -207,7 +220,7 @@ function write(fitted: Fit): void {
   const base = roundToStep(EVEN_ODDS_POINTS - POINTS_PER_NAT * fitted.offset);
   const text = `/**
  * Points per signal: the base and one never-falling curve each. Written by \`scripts/fit-weights.ts\`; do not edit.
- * 50 points are even odds at a prior of 1:9, and every ${POINTS_PER_NAT} points multiply the odds by e. \`domain-youth\` is set by hand there.
+ * 50 points are even odds at a prior of 1:9, and every ${POINTS_PER_NAT} points multiply the odds by e. \`domain-youth\` and \`tunnel-form\` are set by hand there.
  */
 import type { Curve } from '../signals/curve.ts';
 

@@ -116,7 +116,9 @@ function decideOne(
   const cacheKey = `${qtype} ${qname}`;
   const isHit = (session.cachedUntil.get(cacheKey) ?? 0) > atSeconds;
   const charge = isHit ? null : { parentBits: weight * meter.price(below), sessionBits: weight * session.total.price(whole), fleetBits: 0 };
-  const asked = { parent, nameKey: qname, qtype, unlisted: standing === 'unlisted' };
+  const typeAllowed = ALLOWED_TYPES.has(qtype);
+  const labelsAllowed = allLabels.every(isPlain);
+  const asked = { parent, nameKey: qname, qtype, unforwardable: !typeAllowed || !labelsAllowed, unlisted: standing === 'unlisted' };
   const parentBits = session.parentBits.get(parent) ?? 0;
   const observation: Observation = {
     labels,
@@ -136,8 +138,8 @@ function decideOne(
     thresholds: rules.thresholds,
     standing,
     listing: 'none',
-    typeAllowed: ALLOWED_TYPES.has(qtype),
-    labelsAllowed: allLabels.every(isPlain),
+    typeAllowed,
+    labelsAllowed,
     knownName: meter.knows(labels),
     charge,
     remaining: {

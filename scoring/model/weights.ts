@@ -1,6 +1,6 @@
 /**
  * Points per signal: the base and one never-falling curve each. Written by `scripts/fit-weights.ts`; do not edit.
- * 50 points are even odds at a prior of 1:9, and every 8 points multiply the odds by e. `domain-youth` is set by hand there.
+ * 50 points are even odds at a prior of 1:9, and every 8 points multiply the odds by e. `domain-youth` and `tunnel-form` are set by hand there.
  */
 import type { Curve } from '../signals/curve.ts';
 
@@ -14,6 +14,7 @@ export const CURVES = {
   'longest-label': [[12, 0], [18, 2.5], [26, 3.75], [36, 4.75], [50, 6.25]],
   'label-count': [[3, 0], [5, 0], [8, 0], [12, 0]],
   'query-type': [[0, 0], [0.2, 3], [0.5, 6.25], [0.9, 9.25]],
+  'tunnel-form': [[0, 0], [1, 2], [3, 8], [5, 15], [7, 20], [9, 24]],
   'fan-out': [[1, 0], [2, 2], [3, 3], [4, 3.75], [5, 4.5], [6, 6.5], [7, 8.75], [8, 11.25]],
   'domain-youth': [[0, 0], [335, 5], [358, 12]],
   'parent-bits': [[50, 0], [100, 6], [200, 10.75], [400, 15.5], [768, 20.75]],

@@ -13,6 +13,8 @@ export interface Asked {
   /** The whole name, as a string of octets. */
   readonly nameKey: string;
   readonly qtype: number;
+  /** A form that is never forwarded: a type outside the policy's, or octets above 126. */
+  readonly unforwardable: boolean;
   /** Whether the parent's standing is `unlisted`. */
   readonly unlisted: boolean;
 }
@@ -22,6 +24,7 @@ export interface ParentCounts {
   readonly fanOut: number;
   readonly parentQueries: number;
   readonly bulkTypeQueries: number;
+  readonly unforwardableQueries: number;
   readonly unlistedParents: number;
 }
 
@@ -38,6 +41,7 @@ interface Counts {
   readonly names: DistinctCounter;
   queries: number;
   bulkTypeQueries: number;
+  unforwardableQueries: number;
   maxScore: number;
   readonly unlisted: boolean;
 }
@@ -66,6 +70,7 @@ export class SessionProfile {
       fanOut: counts === undefined ? 1 : counts.names.countWith(keyedHash(asked.nameKey, this.#key)),
       parentQueries: (counts?.queries ?? 0) + 1,
       bulkTypeQueries: (counts?.bulkTypeQueries ?? 0) + (isBulkType(asked.qtype) ? 1 : 0),
+      unforwardableQueries: (counts?.unforwardableQueries ?? 0) + (asked.unforwardable ? 1 : 0),
       unlistedParents: this.#unlistedParents + (asked.unlisted && !(counts?.unlisted ?? false) ? 1 : 0),
     };
   }
@@ -76,6 +81,7 @@ export class SessionProfile {
     counts.names.add(keyedHash(asked.nameKey, this.#key));
     counts.queries++;
     if (isBulkType(asked.qtype)) counts.bulkTypeQueries++;
+    if (asked.unforwardable) counts.unforwardableQueries++;
     counts.maxScore = Math.max(counts.maxScore, score);
   }
 
@@ -104,7 +110,9 @@ export class SessionProfile {
   #withStanding(held: Counts | undefined, unlisted: boolean): Counts {
     const wasUnlisted = held?.unlisted ?? false;
     if (unlisted && !wasUnlisted) this.#unlistedParents++;
-    if (held === undefined) return { names: new DistinctCounter(), queries: 0, bulkTypeQueries: 0, maxScore: 0, unlisted };
+    if (held === undefined) {
+      return { names: new DistinctCounter(), queries: 0, bulkTypeQueries: 0, unforwardableQueries: 0, maxScore: 0, unlisted };
+    }
     return { ...held, unlisted: wasUnlisted || unlisted };
   }
 

@@ -61,7 +61,10 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const price = wouldSend ? k.meters.price(session.key, session.meters, metered, wallMs) : null;
   const spent = k.meters.spent(session.key, session.meters, domain.parent, wallMs);
 
-  const asked: Asked = { parent: domain.parent, nameKey: qname, qtype, unlisted: routed.standing === 'unlisted' };
+  const typeAllowed = policy.allowedTypes.has(qtype);
+  const labelsAllowed = !hasHighOctet(metered.allLabels);
+  const unforwardable = !typeAllowed || !labelsAllowed;
+  const asked: Asked = { parent: domain.parent, nameKey: qname, qtype, unforwardable, unlisted: routed.standing === 'unlisted' };
   const observation: Observation = {
     labels: domain.labels,
     nameOctets: qname.length,
@@ -80,8 +83,8 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     thresholds: policy.thresholds,
     standing: routed.standing,
     listing: routed.listing,
-    typeAllowed: policy.allowedTypes.has(qtype),
-    labelsAllowed: !hasHighOctet(metered.allLabels),
+    typeAllowed,
+    labelsAllowed,
     knownName: wouldSend && k.meters.knows(session.key, session.meters, metered, wallMs),
     charge: price,
     remaining: k.meters.remaining(session.key, session.meters, domain.parent, policy.budgets, wallMs),

@@ -21,6 +21,7 @@ const observations: fc.Arbitrary<Observation> = fc.record({
   fanOut: fc.integer({ min: 1, max: 100_000 }),
   parentQueries: fc.integer({ min: 1, max: 100_000 }),
   bulkTypeQueries: fc.integer({ min: 0, max: 100_000 }),
+  unforwardableQueries: fc.integer({ min: 0, max: 100_000 }),
   leakBits: fc.double({ min: 0, max: 3000, noNaN: true }),
   parentBits: fc.double({ min: 0, max: 100_000, noNaN: true }),
   sessionBits: fc.double({ min: 0, max: 100_000, noNaN: true }),
@@ -40,7 +41,7 @@ describe('the score', () => {
     );
   });
 
-  test.each(['nameOctets', 'fanOut', 'bulkTypeQueries', 'leakBits', 'parentBits', 'sessionBits', 'unlistedParents'] as const)(
+  test.each(['nameOctets', 'fanOut', 'bulkTypeQueries', 'unforwardableQueries', 'leakBits', 'parentBits', 'sessionBits', 'unlistedParents'] as const)(
     'never falls when %s grows',
     (field) => {
       fc.assert(

@@ -16,6 +16,7 @@ function observation(name: string, changes: Partial<Observation> = {}): Observat
     fanOut: 1,
     parentQueries: 1,
     bulkTypeQueries: 0,
+    unforwardableQueries: 0,
     leakBits: benignBits(labels),
     parentBits: 0,
     sessionBits: 0,

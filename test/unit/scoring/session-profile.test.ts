@@ -5,7 +5,7 @@ import { SessionProfile } from '../../../scoring/profile/session-profile.ts';
 const HASH_KEY = { low: 1, high: 2 };
 
 function asked(parent: string, name: string, qtype = 1, unlisted = true) {
-  return { parent, nameKey: `${name}.${parent}`, qtype, unlisted };
+  return { parent, nameKey: `${name}.${parent}`, qtype, unforwardable: qtype === 10, unlisted };
 }
 
 function empty(maxParents?: number): SessionProfile {
@@ -16,7 +16,7 @@ describe('the session profile', () => {
   test('observes a query as if it were included, and changes nothing', () => {
     const profile = empty();
     const first = asked('evil.example', 'a', 16);
-    const seen = { fanOut: 1, parentQueries: 1, bulkTypeQueries: 1, unlistedParents: 1 };
+    const seen = { fanOut: 1, parentQueries: 1, bulkTypeQueries: 1, unforwardableQueries: 0, unlistedParents: 1 };
     for (let i = 0; i < 3; i++) expect(profile.observe(first)).toEqual(seen);
     expect(profile.parents()).toEqual([]);
   });
@@ -29,6 +29,7 @@ describe('the session profile', () => {
       fanOut: 3,
       parentQueries: 5,
       bulkTypeQueries: 3,
+      unforwardableQueries: 0,
       unlistedParents: 1,
     });
   });
@@ -43,6 +44,13 @@ describe('the session profile', () => {
     }
     const { fanOut } = profile.observe(asked('evil.example', 'name-1'));
     expect(Math.abs(fanOut - 2000) / 2000).toBeLessThan(0.15);
+  });
+
+  test('counts queries in a form that is never forwarded', () => {
+    const profile = empty();
+    for (let i = 0; i < 5; i++) profile.record(asked('one.example', 'a', 10), 0);
+    expect(profile.observe(asked('one.example', 'a')).unforwardableQueries).toBe(5);
+    expect(profile.observe(asked('one.example', 'a', 10)).unforwardableQueries).toBe(6);
   });
 
   test('counts unlisted parents, once each', () => {
