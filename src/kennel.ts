@@ -42,6 +42,8 @@ export interface KennelOptions {
   readonly log: Logger;
   /** Log lines that were dropped so far. */
   readonly logDropped: () => number;
+  /** Called before anything is refused when this start switches from observe to enforce: what the last 24 h would have lost. */
+  readonly onEnforcing?: (wouldHaveLost: readonly WouldBlockGroup[]) => void;
 }
 
 export interface RunningKennel {
@@ -54,8 +56,6 @@ export interface RunningKennel {
   readonly startedAtMs: number;
   /** Bound UDP and TCP addresses. */
   readonly dns: readonly Endpoint[];
-  /** Set when this start switched from observe to enforce: what the last 24 h would have lost. */
-  readonly wouldHaveLost: readonly WouldBlockGroup[] | null;
   upstreamStatus(): readonly UpstreamStatus[];
   /** Sessions in memory by state. */
   sessionStates(): Readonly<Record<string, number>>;
@@ -72,8 +72,8 @@ export type StartResult =
 
 /** Bounds of the tables; each is bounded, and eviction forgives nothing (threat 23, docs/threats.md). */
 const MAX_SESSIONS = 10_000;
-/** A meter that has seen a few names takes about 3 kB, one with its budget spent about 20 kB (measured). */
-const METER_LIMITS = { sessionParents: 20_000, fleetParents: 20_000 };
+/** A meter that has seen a few names takes about 3 kB, one with its budget spent about 20 kB, one of a flood 4 MB (measured). */
+const METER_LIMITS = { sessionParents: 20_000, fleetParents: 20_000, codeOctets: 64 * 1024 * 1024 };
 const SWEEP_MS = 1_000;
 const DAY_MS = 86_400_000;
 
@@ -87,7 +87,7 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
   if (opened.kind === 'error') return { kind: 'failed', messages: [opened.message] };
   const { storage } = opened;
 
-  const wouldHaveLost = await enterMode(config, storage);
+  await enterMode(config, storage, options.onEnforcing);
   const logBug = limitedErrorLog(options.log, CLOCK.monotonicMs);
   const metrics = new Metrics({
     version: options.version,
@@ -137,7 +137,6 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
     metrics,
     startedAtMs: CLOCK.wallMs(),
     dns: running.filter((listener) => listener.protocol === 'udp').map(({ address, port }) => ({ address, port })),
-    wouldHaveLost,
     sessionStates: () => countStates(pipeline),
     upstreamStatus: () => [...groups.values()].flatMap((group) => group.status()),
     alarms,
@@ -147,11 +146,11 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
 }
 
 /** Switching from observe to enforce opens a new meter epoch and turns no would-quarantine into a real one. */
-async function enterMode(config: Config, storage: Storage): Promise<readonly WouldBlockGroup[] | null> {
-  if (storage.folder.lastMode() !== 'observe' || strictestMode(config) !== 'enforce') return null;
-  const lost = await storage.decisions.wouldBlockSince(CLOCK.wallMs() - DAY_MS, 20);
+async function enterMode(config: Config, storage: Storage, onEnforcing: KennelOptions['onEnforcing']): Promise<void> {
+  if (storage.folder.lastMode() !== 'observe' || strictestMode(config) !== 'enforce') return;
+  onEnforcing?.(await storage.decisions.wouldBlockSince(CLOCK.wallMs() - DAY_MS, 20));
   storage.meters.openMeterEpoch();
-  return lost;
+  storage.folder.setMeterEpoch(storage.folder.meterEpoch() + 1);
 }
 
 /** A policy may enforce while the others observe: from then on somebody is refused. */

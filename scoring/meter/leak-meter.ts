@@ -26,6 +26,10 @@ export interface Sent {
 const DEFAULT_MAX_NAMES = 4096;
 /** Pairs a scope remembers, per name it may remember. */
 const MAX_PAIRS_PER_NAME = 4;
+/** Measured with Node 24: a pair with its part of a name, without the name's characters (two octets each, because of the joint). */
+const PAIR_OCTETS = 350;
+/** Of a meter that has learned a first name: its tables and counts. */
+const PAST_OCTETS = 2_000;
 /** Joins labels into a key: not an octet, so no label can hold it. */
 const LABEL_JOINT = '\u0100';
 
@@ -79,6 +83,11 @@ export class LeakMeter {
     return this.#spentBits;
   }
 
+  /** Estimated heap octets of what is remembered: names and endings as they are, and the counts of their symbols. */
+  get octets(): number {
+    return this.#past?.octets ?? 0;
+  }
+
   /** Bits this send would cost now. Changes nothing. */
   price(sent: Sent): number {
     return this.#past === null ? benignBits(sent.labels) + untrainedTypeBits(sent.qtype) : this.#past.price(sent);
@@ -120,12 +129,18 @@ class Past {
   #newest: KnownName | null = null;
   #lastEvent: Event = 'new-name';
   #pairs = 0;
+  /** Of all names. */
+  #keyChars = 0;
   #repeats = 0;
   #sequence = 0;
 
   constructor(maxNames: number) {
     this.#maxNames = maxNames;
     this.#suffixes = new SuffixCoder(maxNames);
+  }
+
+  get octets(): number {
+    return PAST_OCTETS + this.#pairs * PAIR_OCTETS + 2 * this.#keyChars + this.#suffixes.octets + this.#labels.octets;
   }
 
   price(sent: Sent): number {
@@ -240,6 +255,7 @@ class Past {
     this.#types.learnFirst(sent.qtype);
     const name: KnownName = { key, pairs: [] };
     this.#names.set(key, name);
+    this.#keyChars += key.length;
     this.#newest = name;
     this.#addPair(name, sent.qtype);
     this.#forgetOldest();
@@ -254,6 +270,7 @@ class Past {
     for (const name of this.#names.values()) {
       if (this.#names.size <= this.#maxNames && this.#pairs <= this.#maxNames * MAX_PAIRS_PER_NAME) return;
       this.#names.delete(name.key);
+      this.#keyChars -= name.key.length;
       if (name === this.#newest) this.#newest = null;
       for (const pair of name.pairs) {
         this.#expiries.remove(pair);

@@ -11,14 +11,22 @@ export interface KnownSuffix {
 
 const LABEL_JOINT = '\u0100';
 const EMPTY = '';
+/** Of an ending's string and Map entry, without its characters (measured with Node 24). */
+const ENTRY_OCTETS = 80;
 
 export class SuffixCoder {
   readonly #maxSuffixes: number;
   readonly #uses = new Map<string, number>([[EMPTY, 0]]);
   #totalUses = 0;
+  #keyChars = 0;
 
   constructor(maxSuffixes: number) {
     this.#maxSuffixes = maxSuffixes;
+  }
+
+  /** Estimated heap octets. */
+  get octets(): number {
+    return this.#uses.size * ENTRY_OCTETS + 2 * this.#keyChars;
   }
 
   /** The longest ending of `labels` that is known. One name has one such ending, so it has one code word. */
@@ -49,6 +57,7 @@ export class SuffixCoder {
       if (this.#uses.has(key)) continue;
       if (this.#uses.size >= this.#maxSuffixes) return;
       this.#uses.set(key, 0);
+      this.#keyChars += key.length;
     }
   }
 }

@@ -43,7 +43,7 @@ export interface MeteredName {
 /** One scope: its code, what it has spent (weighted) and what the store believes it has spent. */
 class Meter {
   readonly scope: MeterScope;
-  readonly code = new LeakMeter();
+  code = new LeakMeter();
   spentBits: number;
   leasedBits: number;
   #refilledAtMs: number;
@@ -85,7 +85,12 @@ export interface MeterLimits {
   /** Of sessions below parents, over all sessions. */
   readonly sessionParents: number;
   readonly fleetParents: number;
+  /** Estimated heap octets of what all codes have learned: without budgets (observing) one parent alone can teach a code megabytes. */
+  readonly codeOctets: number;
 }
+
+/** Meters that were only asked about: enough that a name asked again is not read from the store each time. */
+const MAX_GLANCED = 1_024;
 
 /** All meters of one Kennel. */
 export class Meters {
@@ -93,6 +98,11 @@ export class Meters {
   readonly #limits: MeterLimits;
   readonly #sessionParents = new Map<string, Meter>();
   readonly #fleet = new Map<string, Meter>();
+  /** Meters without a charge since they were read: kept apart, so that names which are refused push nobody's meter out. */
+  readonly #glanced = new Map<string, Meter>();
+  /** Meters whose code has learned something, by what it takes; the least recently charged first. */
+  readonly #learned = new Map<Meter, number>();
+  #learnedOctets = 0;
 
   constructor(store: MeterStore, limits: MeterLimits) {
     this.#store = store;
@@ -164,6 +174,9 @@ export class Meters {
     parent.code.charge({ labels: name.labels, qtype: name.qtype });
     total.code.charge({ labels: name.allLabels, qtype: name.qtype });
     fleet.code.charge({ labels: name.labels, qtype: name.qtype });
+    this.#keep(this.#sessionParents, parent, this.#limits.sessionParents);
+    this.#keep(this.#fleet, fleet, this.#limits.fleetParents);
+    for (const meter of [parent, total, fleet]) this.#noteLearned(meter);
     return price;
   }
 
@@ -178,37 +191,73 @@ export class Meters {
 
   /** Bits spent below a parent if its meter is in memory; for showing, recalls nothing. */
   spentInMemory(sessionKey: string, parentName: string): number | null {
-    return this.#sessionParents.get(sessionParentKey(sessionKey, parentName))?.spentBits ?? null;
+    return this.#sessionParents.get(keyOf({ session: sessionKey, parent: parentName }))?.spentBits ?? null;
   }
 
   /** A release, after the store has opened the epoch: the session's meters start anew from the store, the fleet's stay. */
   openEpoch(sessionKey: string, meters: SessionMeters, parents: readonly string[]): void {
-    for (const parent of parents) this.#sessionParents.delete(sessionParentKey(sessionKey, parent));
+    for (const parent of parents) {
+      const key = keyOf({ session: sessionKey, parent });
+      this.#drop(this.#sessionParents, key);
+      this.#glanced.delete(key);
+    }
+    if (meters.total !== null) this.#forgetLearned(meters.total);
     meters.total = null;
   }
 
   #scopes(sessionKey: string, meters: SessionMeters, parentName: string, nowMs: number): { parent: Meter; total: Meter; fleet: Meter } {
     meters.total ??= this.#open({ session: sessionKey, parent: ALL }, nowMs);
-    const own = { session: sessionKey, parent: parentName };
-    const fleet = { session: ALL, parent: parentName };
     return {
-      parent: this.#recall(this.#sessionParents, sessionParentKey(sessionKey, parentName), own, this.#limits.sessionParents, nowMs),
+      parent: this.#find(this.#sessionParents, { session: sessionKey, parent: parentName }, nowMs),
       total: meters.total,
-      fleet: this.#recall(this.#fleet, parentName, fleet, this.#limits.fleetParents, nowMs),
+      fleet: this.#find(this.#fleet, { session: ALL, parent: parentName }, nowMs),
     };
   }
 
-  /** The meter of a key from a bounded table in order of use; a dropped one is in the store with every bit it has spent. */
-  #recall(table: Map<string, Meter>, key: string, scope: MeterScope, limit: number, nowMs: number): Meter {
-    const known = table.get(key);
-    const meter = known ?? this.#open(scope, nowMs);
-    if (known !== undefined) table.delete(key);
-    table.set(key, meter);
-    if (table.size > limit) {
-      const oldest = table.keys().next();
-      if (!oldest.done) table.delete(oldest.value);
-    }
+  /** The meter of a scope without changing what is kept: from its table, from those looked at lately, or from the store. */
+  #find(table: ReadonlyMap<string, Meter>, scope: MeterScope, nowMs: number): Meter {
+    const key = keyOf(scope);
+    const known = table.get(key) ?? this.#glanced.get(key);
+    if (known !== undefined) return known;
+    const meter = this.#open(scope, nowMs);
+    this.#glanced.set(key, meter);
+    if (this.#glanced.size > MAX_GLANCED) dropOldest(this.#glanced);
     return meter;
+  }
+
+  /** Puts a charged meter last in its bounded table; the first goes, and is in the store with every bit it has spent. */
+  #keep(table: Map<string, Meter>, meter: Meter, limit: number): void {
+    const key = keyOf(meter.scope);
+    this.#glanced.delete(key);
+    table.delete(key);
+    table.set(key, meter);
+    const oldest = table.keys().next();
+    if (table.size > limit && !oldest.done) this.#drop(table, oldest.value);
+  }
+
+  #drop(table: Map<string, Meter>, key: string): void {
+    const meter = table.get(key);
+    if (meter === undefined) return;
+    table.delete(key);
+    this.#forgetLearned(meter);
+  }
+
+  /** Beyond the bound the codes charged longest ago start anew: what they knew costs as new again, what was spent stays spent. */
+  #noteLearned(meter: Meter): void {
+    this.#forgetLearned(meter);
+    const octets = meter.code.octets;
+    this.#learned.set(meter, octets);
+    this.#learnedOctets += octets;
+    for (const oldest of this.#learned.keys()) {
+      if (this.#learnedOctets <= this.#limits.codeOctets) return;
+      this.#forgetLearned(oldest);
+      oldest.code = new LeakMeter();
+    }
+  }
+
+  #forgetLearned(meter: Meter): void {
+    this.#learnedOctets -= this.#learned.get(meter) ?? 0;
+    this.#learned.delete(meter);
   }
 
   #open(scope: MeterScope, nowMs: number): Meter {
@@ -221,6 +270,11 @@ function left(budgetBits: number | null, meter: Meter): number | null {
 }
 
 /** A session key holds no space. */
-function sessionParentKey(sessionKey: string, parentName: string): string {
-  return `${sessionKey} ${parentName}`;
+function keyOf({ session, parent }: MeterScope): string {
+  return `${session} ${parent}`;
+}
+
+function dropOldest(table: Map<string, unknown>): void {
+  const oldest = table.keys().next();
+  if (!oldest.done) table.delete(oldest.value);
 }

@@ -99,7 +99,7 @@ function judgingAlone(naming: Judging['naming']): Judging {
   return {
     clock,
     naming,
-    meters: new Meters(FORGETFUL, { sessionParents: 10_000, fleetParents: 10_000 }),
+    meters: new Meters(FORGETFUL, { sessionParents: 10_000, fleetParents: 10_000, codeOctets: 64 * 1024 * 1024 }),
     inFlight: createInFlight(1),
     ages: { ageDays: () => 'unknown', knownAgeDays: () => 'unknown' },
     cache: { peek: () => null },

@@ -11,7 +11,7 @@ import { MemoryMeterStore } from './memory-meter-store.ts';
 const CLIENT = '10.0.0.5';
 const NOW = 1_800_000_000_000;
 const DAY = 86_400_000;
-const LIMITS = { sessionParents: 4, fleetParents: 8 };
+const LIMITS = { sessionParents: 4, fleetParents: 8, codeOctets: 1_000_000 };
 const BUDGETS: Budgets = {
   parentBits: 768,
   sessionBits: 2048,
@@ -123,6 +123,31 @@ test('a parent pushed out of memory comes back with every bit it has spent', () 
   for (let i = 0; i < 20; i++) meters.charge(CLIENT, 0, session, below(`p${i}.example`, 'www'), NOW);
   expect(meters.spent(CLIENT, session, 'a.example', NOW).parentBits).toBeGreaterThanOrEqual(parentBits);
   expect(meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW).fleetBits).toBeLessThanOrEqual(1024 - parentBits);
+});
+
+test('names that are only priced push no meter out', () => {
+  const meters = new Meters(new MemoryMeterStore(), LIMITS);
+  const session = new SessionMeters();
+  const name = below('a.example', 'www');
+  meters.charge(CLIENT, 0, session, name, NOW);
+  for (let i = 0; i < 2_000; i++) meters.price('10.6.6.6', new SessionMeters(), below(`p${i}.example`, 'www'), NOW);
+  expect(meters.knows(CLIENT, session, name, NOW)).toBe(true);
+});
+
+test('what all codes remember together is bounded: the one charged longest ago forgets its names but not its bits', () => {
+  const meters = new Meters(new MemoryMeterStore(), { ...LIMITS, codeOctets: 200_000 });
+  const [quiet, busy] = [new SessionMeters(), new SessionMeters()];
+  const name = below('a.example', 'www');
+  meters.charge(CLIENT, 0, quiet, name, NOW);
+  const spent = meters.spent(CLIENT, quiet, 'a.example', NOW);
+  const hex = (i: number): string => (i * 2_654_435_761).toString(16).padStart(16, 'f');
+  for (let i = 0; i < 200; i++) meters.charge('10.6.6.6', 0, busy, below('b.example', hex(i)), NOW);
+  expect(meters.knows('10.6.6.6', busy, below('b.example', hex(199)), NOW)).toBe(true);
+  expect(meters.knows(CLIENT, quiet, name, NOW)).toBe(false);
+  expect(meters.spent(CLIENT, quiet, 'a.example', NOW)).toEqual(spent);
+  // A code larger than the bound itself starts anew as well.
+  for (let i = 0; i < 2_000; i++) meters.charge('10.6.6.6', 0, busy, below('b.example', hex(i)), NOW);
+  expect(busy.total?.code.octets).toBeLessThanOrEqual(200_000);
 });
 
 describe('the refill', () => {
