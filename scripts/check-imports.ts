@@ -59,7 +59,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/control': [
     'src/config',
     'src/policy/address-set.ts',
-    'src/wire/address.ts',
+
     'src/pipeline/ports.ts',
     'npm:fastify',
     'npm:zod',

@@ -26,10 +26,10 @@ export interface LimitsConfig {
   readonly burst: number;
   /** Queries waiting for an upstream, over all sessions. */
   readonly pendingQueries: number;
-  readonly tcp: TcpLimits;
+  readonly tcp: TcpConfig;
 }
 
-export interface TcpLimits {
+export interface TcpConfig {
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
   /** Queries of one connection that may be in work at once (RFC 7766 §6.2.1.1). */
@@ -154,8 +154,8 @@ export interface Config {
 }
 
 /** SHA-256 over the normalised value, in hexadecimal: two files that mean the same have the same hash. */
-export function configHash(value: Config | PolicyConfig): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+export function configHash(config: Config): string {
+  return createHash('sha256').update(canonicalJson(config)).digest('hex');
 }
 
 /** JSON with the keys of every object in order, whatever order they were set in. */

@@ -16,6 +16,7 @@ import { fromPresentation, labelCount, toPresentation } from '../wire/name.ts';
 import type {
   CacheConfig,
   Config,
+  Endpoint,
   LimitsConfig,
   PolicyConfig,
   ReputationConfig,
@@ -31,7 +32,7 @@ import type { ResolvConf } from './resolv-conf.ts';
 import { salvage } from './salvage.ts';
 import { configSchema, knownKeys, policySchema, recordSchema, zoneSchema } from './schema.ts';
 import { shapeProblems } from './shape-problems.ts';
-import { parseControlEndpoint, parseDuration, parseEndpoint, type Reading } from './values.ts';
+import { DEFAULT_CONTROL, parseControlEndpoint, parseDuration, parseEndpoint, type Reading } from './values.ts';
 import { type Path, readYaml } from './yaml-source.ts';
 
 /** What the machine adds to a config. */
@@ -46,8 +47,7 @@ export type ParsedConfig =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly ConfigError[] }
   | { readonly ok: false; readonly errors: readonly ConfigError[] };
 
-export const DEFAULT_LISTEN = { address: '127.0.0.1', port: 5300 };
-export const DEFAULT_CONTROL = { kind: 'tcp', address: '127.0.0.1', port: 8053 } as const;
+const DEFAULT_LISTEN: Endpoint = { address: '127.0.0.1', port: 5300 };
 
 /** `fileName` stands in the errors as given. */
 export function parseConfig(text: string, fileName: string, facts: SystemFacts): ParsedConfig {

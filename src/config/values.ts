@@ -3,6 +3,7 @@
  * words what is wrong; none throws.
  */
 import { canonicalAddress } from '../policy/address-set.ts';
+import { addressAndPort } from '../wire/address.ts';
 import type { ControlEndpoint, Endpoint } from './config.ts';
 
 export type Reading<T> = { readonly value: T } | { readonly problem: string };
@@ -16,6 +17,9 @@ export function parseDuration(text: string): Reading<number> {
   if (match?.[1] === undefined || unit === undefined) return { problem: `"${text}" is not a duration; write 30s, 5m, 1h or 7d` };
   return { value: Number(match[1]) * UNIT_SECONDS[unit] };
 }
+
+/** Where the control API listens unless the config says otherwise; the verbs look for it there too. */
+export const DEFAULT_CONTROL: ControlEndpoint = { kind: 'tcp', address: '127.0.0.1', port: 8053 };
 
 const DNS_PORT = 53;
 
@@ -41,4 +45,9 @@ export function parseControlEndpoint(text: string): Reading<ControlEndpoint> {
   if (!/:\d+$/.test(text)) return { problem: `"${text}" is not IP:PORT or unix:/PATH` };
   const endpoint = parseEndpoint(text);
   return 'problem' in endpoint ? endpoint : { value: { kind: 'tcp', ...endpoint.value } };
+}
+
+/** What `parseControlEndpoint` reads back: `127.0.0.1:8053`, `unix:/run/kennel/control.sock`. */
+export function controlText(endpoint: ControlEndpoint): string {
+  return endpoint.kind === 'unix' ? `unix:${endpoint.path}` : addressAndPort(endpoint);
 }

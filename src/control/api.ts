@@ -6,8 +6,8 @@ import { chmodSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ControlEndpoint } from '../config/config.ts';
+import { controlText } from '../config/values.ts';
 import { isLoopback } from '../policy/address-set.ts';
-import { addressAndPort } from '../wire/address.ts';
 import type { ControlPort } from './control-port.ts';
 import { isOwnHost } from './host-check.ts';
 import { RequestRate } from './request-rate.ts';
@@ -239,9 +239,8 @@ function isAbandoned(path: string): Promise<boolean> {
 }
 
 function addressText(endpoint: ControlEndpoint, bound: net.AddressInfo | string | null): string {
-  if (endpoint.kind === 'unix') return `unix:${endpoint.path}`;
-  const port = typeof bound === 'object' && bound !== null ? bound.port : endpoint.port;
-  return addressAndPort({ address: endpoint.address, port });
+  // Port 0 becomes the one that the system chose.
+  return controlText(endpoint.kind === 'tcp' && typeof bound === 'object' && bound !== null ? { ...endpoint, port: bound.port } : endpoint);
 }
 
 function explainListenError(error: unknown, address: string): string {

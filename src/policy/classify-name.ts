@@ -47,9 +47,6 @@ export interface RoutedName {
   readonly listing: 'allowed' | 'blocked' | 'denied-by-default' | 'none';
   /** The list entry that decided the listing. */
   readonly entry: ListEntry | null;
-  /** The forward zone, presentation form. */
-  readonly zone: string | null;
-  readonly trusted: boolean;
   /** The name belongs to this site by zone, search list or form, so private addresses in its answers are what one expects. */
   readonly ofThisSite: boolean;
   /** The name without the search suffix under which it was asked, to be judged as well; null when none applies. */
@@ -59,7 +56,6 @@ export interface RoutedName {
 export type ClassifiedName = { readonly kind: 'feedback'; readonly topic: FeedbackTopic } | LocalName | RoutedName;
 
 interface Zone {
-  readonly name: string;
   readonly group: string;
   readonly trusted: boolean;
 }
@@ -82,7 +78,7 @@ const NEGATIVE_TTL_SECONDS = 60;
 export function compileNaming(config: Pick<Config, 'records' | 'zones' | 'searchSuffixes' | 'upstreams'>, popular: PopularDomains): Naming {
   const zones = new NameTrie<Zone>();
   for (const { name, trusted } of config.zones) {
-    zones.add({ kind: 'any-depth', base: requireName(name) }, { name, group: zoneGroup(name), trusted });
+    zones.add({ kind: 'any-depth', base: requireName(name) }, { group: zoneGroup(name), trusted });
   }
   return {
     records: new LocalRecords(config.records),
@@ -138,8 +134,6 @@ function route(policy: Policy, naming: Naming, qname: QName, zone: Zone | null, 
     standing: standingOf(naming, qname, trusted, allow),
     listing,
     entry: allow ?? block,
-    zone: zone?.name ?? null,
-    trusted,
     ofThisSite,
     underSearchSuffix: underSearchSuffix(naming, qname, allow),
   };

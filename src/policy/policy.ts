@@ -3,7 +3,7 @@
  * Owns no verdict: scores and budgets are compared in `scoring/decide.ts`.
  */
 import type { Budgets, Standing, Thresholds } from '../../scoring/observation.ts';
-import { type Config, configHash, type ListedPattern, type PolicyConfig, type QuarantineConfig } from '../config/config.ts';
+import type { Config, ListedPattern, PolicyConfig, QuarantineConfig } from '../config/config.ts';
 import type { Mode } from '../pipeline/ports.ts';
 import { addressAndPort } from '../wire/address.ts';
 import { typeFromName } from '../wire/codes.ts';
@@ -22,10 +22,7 @@ export interface ListEntry extends ListedPattern {
 
 export interface Policy {
   readonly name: string;
-  /** Changes with every change of its meaning; stands in the records. */
-  readonly hash: string;
   readonly mode: Mode;
-  readonly default: 'allow' | 'deny';
   readonly unlisted: 'score' | 'refuse';
   readonly thresholds: Thresholds;
   readonly budgets: Budgets;
@@ -82,9 +79,7 @@ function compilePolicy(policy: PolicyConfig): Policy {
   const still = stillAllow === null ? null : compilePatterns(stillAllow);
   return {
     name: policy.name,
-    hash: configHash(policy),
     mode: policy.mode,
-    default: policy.default,
     unlisted: policy.unlisted,
     thresholds: policy.thresholds,
     budgets: policy.budgets,

@@ -42,7 +42,7 @@ const ORDINARY_NAMES = [
   'en.wikipedia.org',
   'time.cloudflare.com',
   'www.example.com',
-]; // prettier-ignore
+];
 
 interface Step {
   readonly query: number;

@@ -32,9 +32,6 @@ export type LoadedConfig =
 
 const RESOLV_CONF = '/etc/resolv.conf';
 
-/** A config larger than this is a mistake; the parser has its own limits too. */
-const MAX_FILE_OCTETS = 1024 * 1024;
-
 /** The config in effect, listen addresses expanded and checked against the machine's own. */
 export function loadConfig(sources: ConfigSources, env: Readonly<Record<string, string | undefined>>): LoadedConfig {
   const { mode = null } = sources;
@@ -86,9 +83,7 @@ function readConfigFile(path: string, facts: SystemFacts): ParsedConfig | string
 
 function readText(path: string): { readonly value: string } | { readonly problem: string } {
   try {
-    const octets = readFileSync(path);
-    if (octets.length > MAX_FILE_OCTETS) return { problem: `larger than ${MAX_FILE_OCTETS} octets` };
-    return { value: octets.toString('utf8') };
+    return { value: readFileSync(path, 'utf8') };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };
   }

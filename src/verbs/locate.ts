@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ControlEndpoint } from '../config/config.ts';
-import { parseControlEndpoint } from '../config/values.ts';
+import { controlText, DEFAULT_CONTROL, parseControlEndpoint } from '../config/values.ts';
 import { tokenPath } from '../control/token.ts';
 import { defaultStateFolder } from './default-state-folder.ts';
 
@@ -20,16 +20,19 @@ export type Located =
   | { readonly kind: 'located'; readonly endpoint: ControlEndpoint; readonly address: string; readonly tokenFile: string }
   | { readonly kind: 'invalid'; readonly message: string };
 
-const DEFAULT_CONTROL = '127.0.0.1:8053';
-
 export async function locate(options: LocateOptions, env: Readonly<Record<string, string | undefined>>): Promise<Located> {
   const file = options.config === undefined ? {} : await readConfigFile(options.config);
   if (typeof file === 'string') return { kind: 'invalid', message: file };
-  const address = options.control ?? file.control ?? DEFAULT_CONTROL;
-  const endpoint = parseControlEndpoint(address);
+  const written = options.control ?? file.control;
+  const endpoint = written === undefined ? { value: DEFAULT_CONTROL } : parseControlEndpoint(written);
   if ('problem' in endpoint) return { kind: 'invalid', message: `control address ${endpoint.problem}` };
   const stateFolder = resolve(options.state ?? file.state ?? defaultStateFolder(env));
-  return { kind: 'located', endpoint: endpoint.value, address, tokenFile: options['token-file'] ?? tokenPath(stateFolder) };
+  return {
+    kind: 'located',
+    endpoint: endpoint.value,
+    address: controlText(endpoint.value),
+    tokenFile: options['token-file'] ?? tokenPath(stateFolder),
+  };
 }
 
 /** `listen.control` and `state` of a config file, or what is wrong with it. The YAML reader is loaded only here. */

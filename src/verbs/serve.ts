@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ParseArgsOptionsConfig } from 'node:util';
 import type { Config } from '../config/config.ts';
+import { controlText } from '../config/values.ts';
 import { type ControlApi, openControlApi } from '../control/api.ts';
 import { loadOrCreateToken, tokenPath } from '../control/token.ts';
 import { type RunningKennel, startKennel } from '../kennel.ts';
@@ -29,14 +30,15 @@ the control API on 127.0.0.1:8053, state under the XDG state folder.
   --mode MODE       observe: note what would be refused. enforce: refuse it
   --state DIR       folder for quarantines, meters and decisions
   --control A:P     address of the control API, or unix:/PATH
-  --log-names       let names appear in the log`;
+  --log-names       let names appear in the log
+  --json            say where it listens as a line of JSON`;
 
 /** Runs until a signal; 2 for wrong arguments or config, 3 when something cannot be opened. */
 export async function run(args: readonly string[], io: VerbIo): Promise<number> {
   const parsed = parseVerb(args, OPTIONS);
   if (parsed.kind === 'wrong') return wrongUsage(io, usage, parsed.message);
   if (parsed.positionals.length > 0) return wrongUsage(io, usage, 'serve takes options only');
-  const { config = null, mode = null, state = null, control = null, listen, upstream: upstreams, 'log-names': logNames } = parsed.values;
+  const { config = null, mode = null, state = null, control = null, listen, upstream: upstreams, 'log-names': logNames, json } = parsed.values;
   const loaded = loadConfig({ config, listen, upstreams, mode, state, control }, io.env);
   if (loaded.kind === 'failed') {
     for (const message of loaded.messages) io.stderr.write(`${message}\n`);
@@ -45,12 +47,17 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
   for (const warning of loaded.warnings) io.stderr.write(`warning: ${warning}\n`);
 
   const log = createLog({ level: 'info', names: logNames, readable: process.stderr.isTTY === true });
-  const started = await startKennel(loaded.config, { version: version(), log: log.log, logDropped: log.dropped });
+  const started = await startKennel(loaded.config, {
+    version: version(),
+    log: log.log,
+    logDropped: log.dropped,
+    onEnforcing: (wouldHaveLost) => io.stdout.write(json ? jsonLine({ event: 'enforcing', wouldHaveLost }) : lossText(wouldHaveLost)),
+  });
   if (started.kind === 'failed') {
     for (const message of started.messages) io.stderr.write(`${message}\n`);
     return 3;
   }
-  return serve(started.kennel, log, io);
+  return serve(started.kennel, log, io, json);
 }
 
 const OPTIONS = {
@@ -61,9 +68,10 @@ const OPTIONS = {
   state: { type: 'string' },
   control: { type: 'string' },
   'log-names': { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
 } as const satisfies ParseArgsOptionsConfig;
 
-async function serve(kennel: RunningKennel, log: Log, io: VerbIo): Promise<number> {
+async function serve(kennel: RunningKennel, log: Log, io: VerbIo, json: boolean): Promise<number> {
   // Signals count from here on: one that comes while the control API opens must still close what is open.
   const ended = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
@@ -74,7 +82,8 @@ async function serve(kennel: RunningKennel, log: Log, io: VerbIo): Promise<numbe
     await kennel.close(0);
     return 3;
   }
-  io.stdout.write(greeting(kennel, control));
+  const facts = factsOf(kennel, control);
+  io.stdout.write(json ? jsonLine({ event: 'started', ...facts }) : greeting(facts));
   const signal = await ended;
   log.log.info({ signal }, 'closing: pending answers are sent, no more queries are taken');
   // The control API last: probes see a resolver that drains, not one that is gone.
@@ -91,46 +100,67 @@ async function openControl(kennel: RunningKennel, log: Log): Promise<ControlApi 
   const api = await openControlApi({
     endpoint: kennel.config.listen.control,
     token: token.token,
-    port: controlPortOf(kennel, version(), controlText(kennel.config)),
+    port: controlPortOf(kennel, version(), controlText(kennel.config.listen.control)),
     onError: (error) => log.log.error({ err: error }, 'the control API failed'),
   });
   return api.kind === 'listen-error' ? api.message : api;
 }
 
-function controlText({ listen }: Config): string {
-  return listen.control.kind === 'unix' ? `unix:${listen.control.path}` : addressAndPort(listen.control);
+/** What a start tells: for people as `greeting`, for scripts as JSON. */
+interface StartFacts {
+  readonly version: string;
+  readonly dns: readonly string[];
+  readonly mode: string;
+  readonly enforcingPolicies: readonly string[];
+  readonly upstreams: readonly string[];
+  readonly control: string;
+  readonly tokenFile: string;
+  readonly state: string;
+  readonly domainAge: boolean;
 }
 
-function greeting(kennel: RunningKennel, control: ControlApi): string {
+function factsOf(kennel: RunningKennel, control: ControlApi): StartFacts {
   const { config, storage } = kennel;
-  const rows: [string, string][] = [
-    ['DNS', `${kennel.dns.map(addressAndPort).join(', ')} (UDP and TCP)`],
-    ['mode', modeText(config)],
-    ['upstreams', config.upstreams.map((upstream) => upstream.text).join(', ')],
-    ['control', `${control.address} (token in ${tokenPath(storage.folder.path)})`],
-    ['state', storage.folder.path],
-    [
-      'domain age',
-      config.reputation.rdap === null && config.reputation.whois === null ? 'off' : 'asked by RDAP and WHOIS, for registrable domains only',
-    ],
-  ];
-  const lines = rows.map(([key, value]) => `  ${key.padEnd(12)}${value}`);
-  return [`Kennel ${version()}`, ...lines, ...lost(kennel)].join('\n').concat('\n');
+  return {
+    version: version(),
+    dns: kennel.dns.map(addressAndPort),
+    mode: config.mode,
+    enforcingPolicies: config.policies.filter((policy) => policy.mode === 'enforce').map((policy) => policy.name),
+    upstreams: config.upstreams.map((upstream) => upstream.text),
+    control: control.address,
+    tokenFile: tokenPath(storage.folder.path),
+    state: storage.folder.path,
+    domainAge: config.reputation.rdap !== null || config.reputation.whois !== null,
+  };
 }
 
-function modeText(config: Config): string {
-  if (config.mode === 'enforce') return 'enforce';
-  const enforcing = config.policies.filter((policy) => policy.mode === 'enforce').map((policy) => policy.name);
-  if (enforcing.length > 0) return `observe; enforce for ${enforcing.join(', ')}`;
+function greeting(facts: StartFacts): string {
+  const rows: [string, string][] = [
+    ['DNS', `${facts.dns.join(', ')} (UDP and TCP)`],
+    ['mode', modeText(facts)],
+    ['upstreams', facts.upstreams.join(', ')],
+    ['control', `${facts.control} (token in ${facts.tokenFile})`],
+    ['state', facts.state],
+    ['domain age', facts.domainAge ? 'asked by RDAP and WHOIS, for registrable domains only' : 'off'],
+  ];
+  return `${[`Kennel ${facts.version}`, ...rows.map(([key, value]) => `  ${key.padEnd(12)}${value}`)].join('\n')}\n`;
+}
+
+function modeText({ mode, enforcingPolicies }: StartFacts): string {
+  if (mode === 'enforce') return 'enforce';
+  if (enforcingPolicies.length > 0) return `observe; enforce for ${enforcingPolicies.join(', ')}`;
   return 'observe: notes what it would refuse, refuses only what you block yourself';
 }
 
-/** Who switches to enforce is told first what the last day would have lost. */
-function lost({ wouldHaveLost }: RunningKennel): string[] {
-  if (wouldHaveLost === null) return [];
-  if (wouldHaveLost.length === 0) return ['', 'Enforcing from now on. In the last 24 hours it would have refused nothing.'];
+function jsonLine(value: object): string {
+  return `${JSON.stringify(value)}\n`;
+}
+
+/** Who switches to enforce is told, before anything is refused, what the last day would have lost. */
+function lossText(wouldHaveLost: readonly WouldBlockGroup[]): string {
+  if (wouldHaveLost.length === 0) return 'Enforcing from now on. In the last 24 hours it would have refused nothing.\n\n';
   const lines = wouldHaveLost.map(
     (group) => `  ${String(group.queries).padStart(7)}  ${group.parent}  ${group.reason}  e.g. ${group.exampleName}`,
   );
-  return ['', 'Enforcing from now on. In the last 24 hours it would have refused:', ...lines];
+  return `${['Enforcing from now on. In the last 24 hours it would have refused:', ...lines].join('\n')}\n\n`;
 }

@@ -107,26 +107,25 @@ describe('forward zones', () => {
   const config = compile(ZONES);
 
   test('the longest zone decides', () => {
-    expect(config.route('a.corp.example.net')).toMatchObject({ group: 'zone:corp.example.net', trusted: true, standing: 'trusted' });
+    expect(config.route('a.corp.example.net')).toMatchObject({ group: 'zone:corp.example.net', standing: 'trusted' });
     expect(config.route('a.lab.corp.example.net')).toMatchObject({
       group: 'zone:lab.corp.example.net',
-      trusted: false,
       standing: 'unlisted',
     });
   });
   test('a zone covers its own name and stops at label dots', () => {
-    expect(config.route('corp.example.net').zone).toBe('corp.example.net');
-    expect(config.route('xcorp.example.net').zone).toBeNull();
+    expect(config.route('corp.example.net').group).toBe('zone:corp.example.net');
+    expect(config.route('xcorp.example.net').group).toBe('default');
   });
   test('public upstreams make no trusted zone', () => {
-    expect(config.route('a.partner.example.org')).toMatchObject({ zone: 'partner.example.org', trusted: false });
+    expect(config.route('a.partner.example.org')).toMatchObject({ group: 'zone:partner.example.org', standing: 'unlisted' });
   });
   test('a trusted zone passes default deny, an untrusted one does not', () => {
     expect(config.route('a.corp.example.net', RRTYPE.A, AGENT).listing).toBe('none');
     expect(config.route('a.partner.example.org', RRTYPE.A, AGENT).listing).toBe('denied-by-default');
   });
   test('a block entry below a trusted zone still blocks', () => {
-    expect(config.route('secret.corp.example.net', RRTYPE.A, AGENT)).toMatchObject({ listing: 'blocked', trusted: true });
+    expect(config.route('secret.corp.example.net', RRTYPE.A, AGENT)).toMatchObject({ listing: 'blocked', standing: 'trusted' });
   });
   test('a zone beats the built-in names', () => {
     expect(config.route('a.test').group).toBe('zone:test');
@@ -141,7 +140,7 @@ describe('forward zones', () => {
 
 test('a private default upstream does not make its names trusted', () => {
   const config = compile('upstreams: ["udp://192.168.1.1"]');
-  expect(config.route('example.com')).toMatchObject({ trusted: false, standing: 'unlisted', ofThisSite: false });
+  expect(config.route('example.com')).toMatchObject({ standing: 'unlisted', ofThisSite: false });
 });
 
 describe('records', () => {
@@ -234,7 +233,7 @@ describe('special-use names with a public upstream', () => {
 describe('names of the site with a private upstream', () => {
   const config = compile('upstreams: ["udp://192.168.1.1"]');
   test.each(['printer', 'nas.home.arpa', '1.1.168.192.in-addr.arpa', '1.d.f.ip6.arpa'])('%s is asked there, untrusted', (asked) => {
-    expect(config.route(asked)).toMatchObject({ group: 'default', ofThisSite: true, trusted: false });
+    expect(config.route(asked)).toMatchObject({ group: 'default', ofThisSite: true, standing: 'unlisted' });
   });
   test.each(['a.test', 'printer.local', 'abc.onion', '2.0.0.127.in-addr.arpa'])('%s is still answered here', (asked) => {
     expect(config.classify(asked)).toMatchObject({ kind: 'local', rcode: RCODE.NXDOMAIN });
