@@ -47,7 +47,7 @@ describe('lists', () => {
     expect(config.route('www.popular.com', RRTYPE.A, AGENT).listing).toBe('denied-by-default');
   });
   test('default allow leaves the rest to the score', () => {
-    expect(config.route('example.com')).toMatchObject({ listing: 'none', standing: 'unlisted', entry: null, group: 'default', zone: null });
+    expect(config.route('example.com')).toMatchObject({ listing: 'none', standing: 'unlisted', entry: null, group: 'default' });
   });
   test('names that only look allowed are not', () => {
     for (const asked of ['registry.example.com.evil.org', 'xregistry.example.com', 'registry\\.example.com', 'registry.example.com\\000']) {
