@@ -150,7 +150,6 @@ async function enterMode(config: Config, storage: Storage, onEnforcing: KennelOp
   if (storage.folder.lastMode() !== 'observe' || strictestMode(config) !== 'enforce') return;
   onEnforcing?.(await storage.decisions.wouldBlockSince(CLOCK.wallMs() - DAY_MS, 20));
   storage.meters.openMeterEpoch();
-  storage.folder.setMeterEpoch(storage.folder.meterEpoch() + 1);
 }
 
 /** A policy may enforce while the others observe: from then on somebody is refused. */

@@ -4,12 +4,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { ParseArgsOptionsConfig } from 'node:util';
-import type { Config } from '../config/config.ts';
 import { controlText } from '../config/values.ts';
 import { type ControlApi, openControlApi } from '../control/api.ts';
 import { loadOrCreateToken, tokenPath } from '../control/token.ts';
 import { type RunningKennel, startKennel } from '../kennel.ts';
 import { controlPortOf } from '../kennel-control.ts';
+import type { WouldBlockGroup } from '../storage/decisions-schema.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { version } from '../version.ts';
 import { addressAndPort } from '../wire/address.ts';
@@ -38,7 +38,16 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
   const parsed = parseVerb(args, OPTIONS);
   if (parsed.kind === 'wrong') return wrongUsage(io, usage, parsed.message);
   if (parsed.positionals.length > 0) return wrongUsage(io, usage, 'serve takes options only');
-  const { config = null, mode = null, state = null, control = null, listen, upstream: upstreams, 'log-names': logNames, json } = parsed.values;
+  const {
+    config = null,
+    mode = null,
+    state = null,
+    control = null,
+    listen,
+    upstream: upstreams,
+    'log-names': logNames,
+    json,
+  } = parsed.values;
   const loaded = loadConfig({ config, listen, upstreams, mode, state, control }, io.env);
   if (loaded.kind === 'failed') {
     for (const message of loaded.messages) io.stderr.write(`${message}\n`);
