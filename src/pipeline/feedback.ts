@@ -3,11 +3,11 @@
  * Answered here, for the asking session only, without thresholds or list contents.
  */
 import type { FeedbackTopic } from '../policy/classify-name.ts';
+import type { RememberedDecision } from '../session/session.ts';
 import { RCODE, RRTYPE } from '../wire/codes.ts';
 import { soaRecord, txtRecord } from '../wire/rdata.ts';
 import type { ResponseContent } from '../wire/response.ts';
 import type { Pipeline } from './pipeline.ts';
-import type { DecisionRecord } from './ports.ts';
 import { explanation, tellsOfQuarantine } from './refusal.ts';
 import type { QueryContext } from './resolve-query.ts';
 
@@ -53,7 +53,7 @@ function toldState(k: Pipeline, sessionKey: string): string {
   return state === 'quarantined' && !k.quarantines.isOnDisk(sessionKey) ? 'refused' : state;
 }
 
-function tell(k: Pipeline, decision: DecisionRecord | undefined): string[] | null {
+function tell(k: Pipeline, decision: RememberedDecision | undefined): string[] | null {
   if (decision === undefined) return null;
   if (decision.verdict === 'refuse' || decision.verdict === 'quarantine') {
     const quarantined = tellsOfQuarantine(k, decision);

@@ -2,19 +2,19 @@
  * What the blocked are told: NXDOMAIN with an SOA for a name, NODATA for a type, Extended DNS Errors with a
  * text to act on. Definite and at once, so that no client retries or waits; no threshold and no list content in it.
  */
+import type { RememberedDecision } from '../session/session.ts';
 import { EDE, RCODE } from '../wire/codes.ts';
 import type { Query } from '../wire/query-decode.ts';
 import { soaRecord } from '../wire/rdata.ts';
 import { type ExtendedError, encodeResponse, type ResponseContent, udpLimit } from '../wire/response.ts';
 import type { Pipeline } from './pipeline.ts';
-import type { DecisionRecord } from './ports.ts';
 import type { QueryContext } from './resolve-query.ts';
 
 /** Negative TTL of a refusal: long enough to spare retries, short enough that a permission shows soon. */
 const REFUSAL_TTL_SECONDS = 10;
 
 /** The answer to a refused query; `as` tells whether the name or only its type is refused. */
-export function refusal(k: Pipeline, context: QueryContext, decision: DecisionRecord, as: 'name' | 'type'): ResponseContent {
+export function refusal(k: Pipeline, context: QueryContext, decision: RememberedDecision, as: 'name' | 'type'): ResponseContent {
   const quarantined = tellsOfQuarantine(k, decision);
   const extendedErrors: ExtendedError[] = [{ code: EDE.BLOCKED, text: explanation(k, decision, quarantined) }];
   if (quarantined) extendedErrors.push({ code: EDE.PROHIBITED, text: 'session quarantined' });
@@ -30,12 +30,12 @@ export function refusal(k: Pipeline, context: QueryContext, decision: DecisionRe
 }
 
 /** Only a quarantine that is on disk is announced: one that a crash could take back must not be. Refused it is in both cases. */
-export function tellsOfQuarantine(k: Pipeline, decision: DecisionRecord): boolean {
+export function tellsOfQuarantine(k: Pipeline, decision: RememberedDecision): boolean {
   return (decision.reason === 'quarantined' || decision.verdict === 'quarantine') && k.quarantines.isOnDisk(decision.session);
 }
 
 /** What to do about it, in one line; the same words go into EDE and TXT. */
-export function explanation(k: Pipeline, decision: DecisionRecord, quarantined: boolean): string {
+export function explanation(k: Pipeline, decision: RememberedDecision, quarantined: boolean): string {
   const whom = k.contact ?? 'the operator of this resolver';
   const what = quarantined ? 'session quarantined' : 'blocked';
   const remedy = quarantined ? 'review and release it' : 'allow it';

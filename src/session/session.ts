@@ -13,11 +13,17 @@ import { SessionMeters } from './meters.ts';
 const RECENT_DECISIONS = 32;
 
 /** Names against which a verdict may be held at once; the oldest gives way. */
-const HELD_NAMES = 256;
+const HELD_NAMES = 64;
+
+/** What a session may be told of a decision again. The signals are left out: they are most of its size, and many are kept. */
+export type RememberedDecision = Pick<
+  DecisionRecord,
+  'id' | 'session' | 'policy' | 'verdict' | 'wouldVerdict' | 'reason' | 'qname' | 'qtype'
+>;
 
 /** A refusal that stays for all types of a name, so that AAAA or HTTPS never disagrees with the A asked a moment before. */
 export interface HeldRefusal {
-  readonly decision: DecisionRecord;
+  readonly decision: RememberedDecision;
   readonly untilMs: number;
 }
 
@@ -26,7 +32,7 @@ export class Session {
   readonly firstSeenMs: number;
   profile: SessionProfile;
   readonly meters = new SessionMeters();
-  readonly recent: DecisionRecord[] = [];
+  readonly recent: RememberedDecision[] = [];
   /** Counts releases: a new epoch starts with score and meters at 0. */
   epoch: number;
   /** The highest score of this epoch, 0-100. */
@@ -59,9 +65,9 @@ export class Session {
     this.lastSeenMs = nowMs;
   }
 
-  hold(qname: QName, refusal: HeldRefusal): void {
+  hold(qname: QName, { decision, untilMs }: HeldRefusal): void {
     this.#held.delete(qname);
-    this.#held.set(qname, refusal);
+    this.#held.set(qname, { decision: remembered(decision), untilMs });
     if (this.#held.size > HELD_NAMES) {
       const oldest = this.#held.keys().next();
       if (!oldest.done) this.#held.delete(oldest.value);
@@ -80,7 +86,7 @@ export class Session {
   }
 
   remember(decision: DecisionRecord): void {
-    this.recent.push(decision);
+    this.recent.push(remembered(decision));
     if (this.recent.length > RECENT_DECISIONS) this.recent.shift();
   }
 }
@@ -169,6 +175,10 @@ export class SessionTable {
     this.save(oldest.value);
     this.#sessions.delete(oldest.value.key);
   }
+}
+
+function remembered({ id, session, policy, verdict, wouldVerdict, reason, qname, qtype }: RememberedDecision): RememberedDecision {
+  return { id, session, policy, verdict, wouldVerdict, reason, qname, qtype };
 }
 
 function countersOf(session: Session): { session: string; epoch: number; score: number; firstSeenMs: number; lastSeenMs: number } {

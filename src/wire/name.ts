@@ -227,12 +227,16 @@ function readEscape(text: string, at: number): { char: string; last: number } | 
  */
 export function toPresentation(name: QName): string {
   if (name === ROOT) return '.';
-  let text = '';
-  for (const label of labelsOf(name)) {
-    if (text !== '') text += '.';
-    for (let index = 0; index < label.length; index++) text += PRESENTED[label.charCodeAt(index)] ?? '';
-  }
-  return text;
+  return labelsOf(name)
+    .map((label) => (HOST_LABEL.test(label) ? label : presentLabel(label)))
+    .join('.');
+}
+
+const HOST_LABEL = /^[a-z0-9_-]+$/;
+
+/** Joined and not added up: a text that grew by `+=` is kept as a chain of its pieces, 32 octets for each character. */
+function presentLabel(label: string): string {
+  return Array.from(label, (char) => PRESENTED[char.charCodeAt(0)] ?? '').join('');
 }
 
 const PRESENTED: readonly string[] = Array.from({ length: 256 }, (_, octet) => {
