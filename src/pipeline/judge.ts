@@ -59,7 +59,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const lookUp = peek(k, routed.group, qname, qtype, nowMs);
   const wouldSend = lookUp.kind === 'send' && !quarantined;
   const price = wouldSend ? k.meters.price(session.key, session.meters, metered, wallMs) : null;
-  const spent = k.meters.spent(session.key, session.meters, domain.parent, wallMs);
+  const { spent, remaining } = k.meters.read(session.key, session.meters, domain.parent, policy.budgets, wallMs);
 
   const typeAllowed = policy.allowedTypes.has(qtype);
   const labelsAllowed = !hasHighOctet(metered.allLabels);
@@ -87,7 +87,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     labelsAllowed,
     knownName: wouldSend && k.meters.knows(session.key, session.meters, metered, wallMs),
     charge: price,
-    remaining: k.meters.remaining(session.key, session.meters, domain.parent, policy.budgets, wallMs),
+    remaining,
     quarantined,
   });
   return { qname, qtype, routed, domain, metered, asked, lookUp, price, assessment, verdict, entry: routed.entry };

@@ -27,6 +27,18 @@ export interface Remaining {
   readonly fleetBits: number | null;
 }
 
+/** Weighted bits that have left below one parent and over all parents that are not trusted. */
+export interface Spent {
+  readonly parentBits: number;
+  readonly sessionBits: number;
+}
+
+/** How the meters stand that a query concerns. */
+export interface MeterReading {
+  readonly spent: Spent;
+  readonly remaining: Remaining;
+}
+
 /** What is metered of one query. */
 export interface MeteredName {
   /** Registrable domain in presentation form. */
@@ -127,21 +139,24 @@ export class Meters {
     return this.#scopes(sessionKey, meters, name.parent, nowMs).parent.code.knows(name.labels);
   }
 
-  /** Bits left under `budgets`, refilled up to `nowMs` (wall clock). */
-  remaining(sessionKey: string, meters: SessionMeters, parentName: string, budgets: Budgets, nowMs: number): Remaining {
+  /** What has been spent and what is left under `budgets`, refilled up to `nowMs` (wall clock). */
+  read(sessionKey: string, meters: SessionMeters, parentName: string, budgets: Budgets, nowMs: number): MeterReading {
     const { parent, total, fleet } = this.#scopes(sessionKey, meters, parentName, nowMs);
     parent.refill(budgets.parentRefillBitsPerDay, nowMs);
     total.refill(budgets.sessionRefillBitsPerDay, nowMs);
     fleet.refill(budgets.parentRefillBitsPerDay, nowMs);
     return {
-      parentBits: left(budgets.parentBits, parent),
-      sessionBits: left(budgets.sessionBits, total),
-      fleetBits: left(budgets.fleetParentBits, fleet),
+      spent: { parentBits: parent.spentBits, sessionBits: total.spentBits },
+      remaining: {
+        parentBits: left(budgets.parentBits, parent),
+        sessionBits: left(budgets.sessionBits, total),
+        fleetBits: left(budgets.fleetParentBits, fleet),
+      },
     };
   }
 
-  /** Bits spent below one parent and over all of them. */
-  spent(sessionKey: string, meters: SessionMeters, parentName: string, nowMs: number): { parentBits: number; sessionBits: number } {
+  /** Bits spent below one parent and over all of them, as last read or charged. */
+  spent(sessionKey: string, meters: SessionMeters, parentName: string, nowMs: number): Spent {
     const { parent, total } = this.#scopes(sessionKey, meters, parentName, nowMs);
     return { parentBits: parent.spentBits, sessionBits: total.spentBits };
   }

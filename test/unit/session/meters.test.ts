@@ -32,7 +32,7 @@ describe('the charge', () => {
     expect(paid.parentBits).toBeGreaterThan(40);
     expect(paid.sessionBits).toBeGreaterThan(paid.parentBits);
     expect(paid.fleetBits).toBe(paid.parentBits);
-    const left = meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW);
+    const left = meters.read(CLIENT, session, 'a.example', BUDGETS, NOW).remaining;
     expect(left.parentBits).toBeCloseTo(768 - paid.parentBits);
     expect(left.sessionBits).toBeCloseTo(2048 - paid.sessionBits);
     expect(left.fleetBits).toBeCloseTo(1024 - paid.fleetBits);
@@ -66,7 +66,7 @@ describe('the charge', () => {
     const meters = new Meters(new MemoryMeterStore(), LIMITS);
     const [one, other] = [new SessionMeters(), new SessionMeters()];
     meters.charge(CLIENT, 0, one, below('a.example', '4157535f53454352'), NOW);
-    const left = meters.remaining('10.0.0.6', other, 'a.example', BUDGETS, NOW);
+    const left = meters.read('10.0.0.6', other, 'a.example', BUDGETS, NOW).remaining;
     expect(left.parentBits).toBe(768);
     expect(left.sessionBits).toBe(2048);
     expect(left.fleetBits).toBeLessThan(1024);
@@ -122,7 +122,7 @@ test('a parent pushed out of memory comes back with every bit it has spent', () 
   const { parentBits } = meters.charge(CLIENT, 0, session, below('a.example', '4157535f53454352'), NOW);
   for (let i = 0; i < 20; i++) meters.charge(CLIENT, 0, session, below(`p${i}.example`, 'www'), NOW);
   expect(meters.spent(CLIENT, session, 'a.example', NOW).parentBits).toBeGreaterThanOrEqual(parentBits);
-  expect(meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW).fleetBits).toBeLessThanOrEqual(1024 - parentBits);
+  expect(meters.read(CLIENT, session, 'a.example', BUDGETS, NOW).remaining.fleetBits).toBeLessThanOrEqual(1024 - parentBits);
 });
 
 test('names that are only priced push no meter out', () => {
@@ -161,7 +161,7 @@ describe('the refill', () => {
     const spendAt = (nowMs: number): void => {
       for (let i = 0; i < 40; i++) {
         const name = below('a.example', `4157535f${(i * 7919 + nowMs).toString(16)}`);
-        left = meters.remaining(CLIENT, session, 'a.example', refilled, nowMs).parentBits ?? 0;
+        left = meters.read(CLIENT, session, 'a.example', refilled, nowMs).remaining.parentBits ?? 0;
         if (meters.price(CLIENT, session, name, nowMs).parentBits > left) return;
         meters.charge(CLIENT, 0, session, name, nowMs);
       }
@@ -170,26 +170,35 @@ describe('the refill', () => {
     spendAt(NOW + DAY);
     if (how === 'evicted') for (let i = 0; i < 20; i++) meters.charge(CLIENT, 0, session, below(`p${i}.example`, 'www'), NOW + DAY);
     else [meters, session] = [new Meters(store, LIMITS), new SessionMeters()];
-    expect(meters.remaining(CLIENT, session, 'a.example', refilled, NOW + DAY).parentBits).toBeLessThanOrEqual(left);
+    expect(meters.read(CLIENT, session, 'a.example', refilled, NOW + DAY).remaining.parentBits).toBeLessThanOrEqual(left);
   });
 
   test('gives bits back by the day and never more than the budget', () => {
     const meters = new Meters(new MemoryMeterStore(), LIMITS);
     const session = new SessionMeters();
     for (let i = 0; i < 8; i++) meters.charge(CLIENT, 0, session, below('a.example', `4157535f5345${i}352`), NOW);
-    const spent = 768 - (meters.remaining(CLIENT, session, 'a.example', refilled, NOW).parentBits ?? 0);
+    const spent = 768 - (meters.read(CLIENT, session, 'a.example', refilled, NOW).remaining.parentBits ?? 0);
     expect(spent).toBeGreaterThan(256);
-    expect(meters.remaining(CLIENT, session, 'a.example', refilled, NOW + DAY).parentBits).toBeCloseTo(768 - spent + 256);
-    expect(meters.remaining(CLIENT, session, 'a.example', refilled, NOW + 30 * DAY).parentBits).toBe(768);
+    expect(meters.read(CLIENT, session, 'a.example', refilled, NOW + DAY).remaining.parentBits).toBeCloseTo(768 - spent + 256);
+    expect(meters.read(CLIENT, session, 'a.example', refilled, NOW + 30 * DAY).remaining.parentBits).toBe(768);
+  });
+
+  test('has happened before what was spent is told', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const session = new SessionMeters();
+    for (let i = 0; i < 8; i++) meters.charge(CLIENT, 0, session, below('a.example', `4157535f5345435${i}`), NOW);
+    const before = meters.read(CLIENT, session, 'a.example', refilled, NOW).spent.parentBits;
+    const after = meters.read(CLIENT, session, 'a.example', refilled, NOW + DAY).spent.parentBits;
+    expect(after).toBeCloseTo(before - 256);
   });
 
   test('does not happen without a rate, nor when the clock is set back', () => {
     const meters = new Meters(new MemoryMeterStore(), LIMITS);
     const session = new SessionMeters();
     meters.charge(CLIENT, 0, session, below('a.example', '4157535f53454352'), NOW);
-    const left = meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW).parentBits;
-    expect(meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW + 365 * DAY).parentBits).toBe(left);
-    expect(meters.remaining(CLIENT, session, 'a.example', refilled, NOW - DAY).parentBits).toBe(left);
+    const left = meters.read(CLIENT, session, 'a.example', BUDGETS, NOW).remaining.parentBits;
+    expect(meters.read(CLIENT, session, 'a.example', BUDGETS, NOW + 365 * DAY).remaining.parentBits).toBe(left);
+    expect(meters.read(CLIENT, session, 'a.example', refilled, NOW - DAY).remaining.parentBits).toBe(left);
   });
 });
 
@@ -198,9 +207,9 @@ test('a release lets the session start at 0 but not the fleet', () => {
   const meters = new Meters(store, LIMITS);
   const session = new SessionMeters();
   meters.charge(CLIENT, 0, session, below('a.example', '4157535f53454352'), NOW);
-  const fleetBefore = meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW).fleetBits;
+  const fleetBefore = meters.read(CLIENT, session, 'a.example', BUDGETS, NOW).remaining.fleetBits;
   store.openSessionEpoch({ session: CLIENT, epoch: 1, score: 0, firstSeenMs: NOW, lastSeenMs: NOW }, ['a.example']);
   meters.openEpoch(CLIENT, session, ['a.example']);
-  const left = meters.remaining(CLIENT, session, 'a.example', BUDGETS, NOW);
+  const left = meters.read(CLIENT, session, 'a.example', BUDGETS, NOW).remaining;
   expect(left).toEqual({ parentBits: 768, sessionBits: 2048, fleetBits: fleetBefore });
 });
