@@ -191,7 +191,7 @@ function answerFrom(
     {
       rcode: result.rcode,
       answers: dnssecOk ? result.answers : withoutDnssec(result.answers, qtype),
-      authority: dnssecOk ? result.authority : withoutDnssec(result.authority, qtype),
+      authority: dnssecOk ? result.authority : withoutDnssec(result.authority, null),
       authenticData: result.authenticData && k.groupsTrustedForAd.has(routed.group),
       ttlOffsetSeconds: ageSeconds,
     },

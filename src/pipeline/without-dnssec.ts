@@ -6,8 +6,11 @@ import type { ResourceRecord } from '../wire/record.ts';
 
 const DNSSEC_TYPES: ReadonlySet<number> = new Set([RRTYPE.RRSIG, RRTYPE.NSEC, RRTYPE.NSEC3]);
 
-/** `records` without signatures and denials, except where the question asked for that very type. */
-export function withoutDnssec(records: readonly ResourceRecord[], qtype: number): readonly ResourceRecord[] {
-  const unwanted = (record: ResourceRecord): boolean => DNSSEC_TYPES.has(record.type) && record.type !== qtype;
+/**
+ * `records` without signatures and denials. In the answer section the type asked for stays: whoever asks for RRSIG wants it.
+ * In the authority section (`answerTo` null) they are proofs, whatever was asked.
+ */
+export function withoutDnssec(records: readonly ResourceRecord[], answerTo: number | null): readonly ResourceRecord[] {
+  const unwanted = (record: ResourceRecord): boolean => DNSSEC_TYPES.has(record.type) && record.type !== answerTo;
   return records.some(unwanted) ? records.filter((record) => !unwanted(record)) : records;
 }

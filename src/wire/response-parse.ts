@@ -141,16 +141,26 @@ function followAliases(records: readonly ResourceRecord[], asked: { qname: QName
   let name = asked.qname;
   while (visited.size <= MAX_ALIAS_LINKS && !visited.has(name)) {
     visited.add(name);
-    const direct = signedRRset(byOwner, name, asked.qtype, zones);
-    for (const record of direct) kept.add(record);
-    if (direct.length > 0) return { records: [...kept], end: name, answered: true, zones };
     const link = followLink(byOwner, name, zones);
     if (link === 'contradiction') return null;
+    const direct = directAnswer(byOwner, name, asked.qtype, link, zones);
+    for (const record of direct) kept.add(record);
+    if (direct.length > 0) return { records: [...kept], end: name, answered: true, zones };
     if (link === null) return { records: [...kept], end: name, answered: false, zones };
     for (const record of link.records) kept.add(record);
     name = link.next;
   }
   return null;
+}
+
+/**
+ * The records of the type asked at this name. Where an alias was asked for and a DNAME makes it, the DNAME belongs to the answer:
+ * it alone is signed (RFC 6672 §3.1). A signature beside an alias is the alias's own, not the answer to a question for signatures.
+ */
+function directAnswer(byOwner: RecordsByOwner, name: QName, qtype: number, link: Link | null, zones: QName[]): readonly ResourceRecord[] {
+  if (link !== null && qtype === RRTYPE.CNAME) return link.records;
+  if (link !== null && qtype === RRTYPE.RRSIG) return [];
+  return signedRRset(byOwner, name, qtype, zones);
 }
 
 function groupByOwner(records: readonly ResourceRecord[]): RecordsByOwner {
@@ -168,9 +178,10 @@ function groupByOwner(records: readonly ResourceRecord[]): RecordsByOwner {
 function signedRRset(byOwner: RecordsByOwner, owner: QName, type: number, zones: QName[]): ResourceRecord[] {
   const group = byOwner.get(owner) ?? [];
   const rrset = group.filter((record) => record.type === type);
-  if (rrset.length === 0 || type === RRTYPE.RRSIG) return rrset;
-  const signatures = group.filter((record) => coveredType(record) === type);
-  const zone = signatures.map(signerName).find((signer) => signer !== null && isAtOrBelow(owner, signer));
+  if (rrset.length === 0) return rrset;
+  const isSignature = type === RRTYPE.RRSIG;
+  const signatures = isSignature ? [] : group.filter((record) => coveredType(record) === type);
+  const zone = (isSignature ? rrset : signatures).map(signerName).find((signer) => signer !== null && isAtOrBelow(owner, signer));
   if (zone !== undefined && zone !== null) zones.push(zone);
   // An alias is one record; a second one would lead where nobody has looked (RFC 2181 §10.1, RFC 6672 §2.4).
   const isAlias = type === RRTYPE.CNAME || type === RRTYPE.DNAME;
@@ -186,12 +197,16 @@ function signerName(signature: ResourceRecord): QName | null {
   return readQuestionName(signature.rdata, 18)?.name ?? null;
 }
 
-/** One step of the chain: by the DNAME above the name, whose CNAME is made here if the upstream left it out (RFC 6672 §3.1), or by a CNAME. */
-function followLink(
-  byOwner: RecordsByOwner,
-  name: QName,
-  zones: QName[],
-): { records: ResourceRecord[]; next: QName } | 'contradiction' | null {
+interface Link {
+  readonly records: readonly ResourceRecord[];
+  readonly next: QName;
+}
+
+/**
+ * One step of the chain: by a CNAME, or by the DNAME above the name. The latter's CNAME is made here where the upstream left it out, and
+ * has the DNAME's TTL in any case (RFC 6672 §3.1): some upstreams give 0, and nothing below the DNAME could be cached.
+ */
+function followLink(byOwner: RecordsByOwner, name: QName, zones: QName[]): Link | 'contradiction' | null {
   const cnames = signedRRset(byOwner, name, RRTYPE.CNAME, zones);
   const cnameTarget = cnames[0] === undefined ? null : targetName(cnames[0]);
   const dnameOwner = ownerOfDnameAbove(byOwner, name);
@@ -203,8 +218,9 @@ function followLink(
   const next = dnameTarget === null ? null : replaceSuffix(name, dnameOwner, dnameTarget);
   if (dname === undefined || next === null) return null; // too long: YXDOMAIN, and nothing to follow (RFC 6672 §2.2)
   if (cnameTarget !== null && cnameTarget !== next) return 'contradiction';
-  const synthesised = { owner: name, type: RRTYPE.CNAME, class: RRCLASS.IN, ttlSeconds: dname.ttlSeconds, rdata: toOctets(next) };
-  return { records: [...dnames, ...(cnames.length > 0 ? cnames : [synthesised])], next };
+  const target = cnames[0]?.rdata ?? toOctets(next);
+  const cname = { owner: name, type: RRTYPE.CNAME, class: RRCLASS.IN, ttlSeconds: dname.ttlSeconds, rdata: target };
+  return { records: [...dnames, cname], next };
 }
 
 function ownerOfDnameAbove(byOwner: RecordsByOwner, name: QName): QName | null {

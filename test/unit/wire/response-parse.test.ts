@@ -317,6 +317,16 @@ describe('a DNAME above the name', () => {
     expect(answers[1]).toMatchObject({ ttlSeconds: 300, rdata: text('www.example.net') });
   });
 
+  test('is kept where its CNAME is asked for: nothing else of that answer is signed', () => {
+    const answers = [dname, signature(text('example.com'), DNAME), cname('www.example.com', 'www.example.net')];
+    expect(shown(parsed({ qtype: CNAME, answers }).answers)).toEqual(['example.com DNAME', 'example.com RRSIG', 'www.example.com CNAME']);
+  });
+
+  test('gives its TTL to the CNAME, whatever the upstream says', () => {
+    const target = record(QNAME, CNAME, text('www.example.net'), { ttl: 0 });
+    expect(parsed({ answers: [dname, target] }).answers.map(({ ttlSeconds }) => ttlSeconds)).toEqual([300, 300]);
+  });
+
   test('is malformed when the CNAME leads elsewhere', () => {
     expect(reading(response({ answers: [dname, cname('www.example.com', 'www.evil.test')] }))).toBe('malformed: alias chain');
   });
@@ -353,6 +363,27 @@ describe('a DNAME above the name', () => {
 });
 
 describe('signatures', () => {
+  test('of an alias do not answer a question for signatures, but those at its end do', () => {
+    const answers = [
+      cname('www.example.com', 'a.test'),
+      signature(QNAME, CNAME),
+      signature(text('a.test'), A),
+      signature(text('a.test'), TXT),
+    ];
+    expect(shown(parsed({ qtype: RRSIG, answers }).answers)).toEqual([
+      'www.example.com CNAME',
+      'www.example.com RRSIG',
+      'a.test RRSIG',
+      'a.test RRSIG',
+    ]);
+  });
+
+  test('asked for themselves keep the proof that a wildcard made them', () => {
+    const denial = record(text('b.example.com'), NSEC, message(text('z.example.com'), octets('\0\x01\x40')));
+    const sections = { qtype: RRSIG, answers: [signature(QNAME, A)], authority: [denial, signature(text('b.example.com'), NSEC)] };
+    expect(shown(parsed(sections).authority)).toEqual(['b.example.com NSEC', 'b.example.com RRSIG']);
+  });
+
   test('stay with the records they cover, and only those', () => {
     const answers = [signature(QNAME, A), signature(QNAME, TXT), signature(text('other.test'), A), record(QNAME, A, ADDRESS)];
     expect(shown(parsed({ answers }).answers)).toEqual(['www.example.com A', 'www.example.com RRSIG']);
