@@ -1,6 +1,7 @@
 /**
  * Prints what the scoring library makes of every recording: payload that left, the query that ended it, refusals, highest score.
- * Usage: `node scripts/score-captures.ts FOLDER [--preset NAME] [--unlisted]` or `… FOLDER --singles`; `--unlisted` leaves out the list of popular domains.
+ * Usage: `node scripts/score-captures.ts FOLDER [--preset NAME] [--unlisted]` or `… FOLDER --singles`; `--unlisted` leaves out the
+ * list of popular domains.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

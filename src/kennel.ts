@@ -23,6 +23,7 @@ import { compileNaming, DEFAULT_GROUP, upstreamGroups } from './policy/classify-
 import { compilePolicies } from './policy/policy.ts';
 import { loadPopularDomains } from './policy/popular-domains.ts';
 import { createQuarantines, type Quarantines } from './quarantine/quarantine.ts';
+import { randomCharacters } from './quarantine/quarantine-id.ts';
 import { type BackgroundDomainAges, createDomainAges } from './reputation/domain-ages.ts';
 import { createRdap } from './reputation/rdap.ts';
 import type { RegistrationSource } from './reputation/registration.ts';
@@ -75,6 +76,7 @@ const MAX_SESSIONS = 10_000;
 /** A meter that has seen a few names takes about 3 kB, one with its budget spent about 20 kB, one of a flood 4 MB (measured). */
 const METER_LIMITS = { sessionParents: 20_000, fleetParents: 20_000, codeOctets: 64 * 1024 * 1024 };
 const SWEEP_MS = 1_000;
+const DECISION_ID_CHARACTERS = 10;
 const DAY_MS = 86_400_000;
 
 const CLOCK: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
@@ -249,14 +251,8 @@ function openDomainAges({ reputation }: Config, storage: Storage, groups: Readon
     whois:
       whois === null
         ? NO_REGISTRY
-        : createWhois({ resolveAddress, wallMs: CLOCK.wallMs, ...(whois.server === null ? {} : { server: whoisServer(whois.server) }) }),
+        : createWhois({ resolveAddress, wallMs: CLOCK.wallMs, ...(whois.server === null ? {} : { server: { host: whois.server } }) }),
   });
-}
-
-/** `HOST` or `HOST:PORT`; WHOIS is port 43 (RFC 3912). */
-function whoisServer(text: string): { readonly host: string; readonly port: number } {
-  const [host = text, port = '43'] = text.split(':');
-  return { host, port: Number(port) };
 }
 
 /** `reputation: off`, or one of the two ways. */
@@ -332,11 +328,7 @@ function randomOctets(count: number): Uint8Array {
   return randomBytes(count);
 }
 
-/** Letters and digits that are not mistaken for each other, 50 bits of them. */
-const ID_ALPHABET = 'abcdefghjkmnpqrstuvwxyz23456789';
-
+/** A decision's identifier: 50 bits at random. */
 function newId(): string {
-  let id = 'd-';
-  for (const octet of randomBytes(10)) id += ID_ALPHABET[octet % ID_ALPHABET.length];
-  return id;
+  return `d-${randomCharacters(DECISION_ID_CHARACTERS, randomOctets)}`;
 }

@@ -13,7 +13,7 @@
 import { AdaptiveFlag, type FlagPrior, KRICHEVSKY_TROFIMOV } from './adaptive-flags.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
 import { benignBits, NameCoder } from './name-coder.ts';
-import { SuffixCoder } from './suffix-coder.ts';
+import { LABEL_JOINT, SuffixCoder } from './suffix-coder.ts';
 import { TypeCoder, untrainedTypeBits } from './type-coder.ts';
 
 export interface Sent {
@@ -30,8 +30,6 @@ const MAX_PAIRS_PER_NAME = 4;
 const PAIR_OCTETS = 350;
 /** Of a meter that has learned a first name: its tables and counts. */
 const PAST_OCTETS = 2_000;
-/** Joins labels into a key: not an octet, so no label can hold it. */
-const LABEL_JOINT = '\u0100';
 
 type Event = 'refresh' | 'new-name' | 'new-type-newest' | 'new-type-other' | 'repeat';
 const EVENTS: readonly Event[] = ['refresh', 'new-name', 'new-type-newest', 'new-type-other', 'repeat'];

@@ -9,7 +9,8 @@ export interface KnownSuffix {
   readonly start: number;
 }
 
-const LABEL_JOINT = '\u0100';
+/** Joins labels into a key: not an octet, so no label can hold it. */
+export const LABEL_JOINT = '\u0100';
 const EMPTY = '';
 /** Of an ending's string and Map entry, without its characters (measured with Node 24). */
 const ENTRY_OCTETS = 80;

@@ -5,28 +5,28 @@
 
 /** Share of each type before anything was sent, by type number; roughly what stub resolvers and mail servers ask. */
 const PRIOR_SHARES: readonly (readonly [qtype: number, share: number])[] = [
-  [1, 0.4],
-  [28, 0.25],
-  [65, 0.12],
-  [12, 0.04],
-  [16, 0.04],
-  [33, 0.03],
-  [15, 0.02],
-  [5, 0.02],
-  [6, 0.01],
-  [2, 0.01],
-  [43, 0.008],
-  [48, 0.008],
-  [64, 0.008],
-  [257, 0.004],
-  [35, 0.004],
-  [52, 0.004],
-  [44, 0.002],
-  [46, 0.002],
-  [47, 0.002],
-  [50, 0.002],
-  [51, 0.002],
-  [256, 0.002],
+  [1, 0.4], // A
+  [28, 0.25], // AAAA
+  [65, 0.12], // HTTPS
+  [12, 0.04], // PTR
+  [16, 0.04], // TXT
+  [33, 0.03], // SRV
+  [15, 0.02], // MX
+  [5, 0.02], // CNAME
+  [6, 0.01], // SOA
+  [2, 0.01], // NS
+  [43, 0.008], // DS
+  [48, 0.008], // DNSKEY
+  [64, 0.008], // SVCB
+  [257, 0.004], // CAA
+  [35, 0.004], // NAPTR
+  [52, 0.004], // TLSA
+  [44, 0.002], // SSHFP
+  [46, 0.002], // RRSIG
+  [47, 0.002], // NSEC
+  [50, 0.002], // NSEC3
+  [51, 0.002], // NSEC3PARAM
+  [256, 0.002], // URI
 ];
 const OTHER = PRIOR_SHARES.length;
 /** What is left for all other types together, each at equal odds within it. */
@@ -52,7 +52,7 @@ export class TypeCoder {
     return slotBits(this.#share(FIRST_TYPE, slotOf(qtype)), qtype);
   }
 
-  /** −log2 q(qtype) as a further type of a name that was sent with `held`, in that order: over all types not held the q sum to at most 1. */
+  /** −log2 q(qtype) as a further type of a name that was sent with `held`, in that order: over all others the q sum to at most 1. */
   furtherBits(held: readonly number[], qtype: number): number {
     const context = contextAfter(held);
     let possible = 1;

@@ -8,7 +8,7 @@ export type Curve = readonly (readonly [value: number, points: number])[];
 /** Points are multiples of this: sums of such numbers are exact in floating point, in any order. */
 export const POINT_STEP = 0.25;
 
-/** The points of a value, rounded to `POINT_STEP`. A value that is no number gets the most the curve gives: an error must not lower a score. */
+/** The points of a value, rounded to `POINT_STEP`. No number gets the most the curve gives: an error must not lower a score. */
 export function pointsAt(curve: Curve, value: number): number {
   return roundToStep(interpolate(curve, value));
 }

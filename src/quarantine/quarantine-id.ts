@@ -18,7 +18,12 @@ export function quarantineId(nowMs: number, randomOctets: (count: number) => Uin
     time = ALPHABET.charAt(seconds % 32) + time;
     seconds = Math.floor(seconds / 32);
   }
-  let random = '';
-  for (const octet of randomOctets(RANDOM_CHARACTERS)) random += ALPHABET.charAt(octet % 32);
-  return `q-${time}${random}`;
+  return `q-${time}${randomCharacters(RANDOM_CHARACTERS, randomOctets)}`;
+}
+
+/** `count` characters of the alphabet, five bits at random in each; decisions are named by them too. */
+export function randomCharacters(count: number, randomOctets: (count: number) => Uint8Array): string {
+  let text = '';
+  for (const octet of randomOctets(count)) text += ALPHABET.charAt(octet % 32);
+  return text;
 }

@@ -14,7 +14,7 @@ export interface WhoisOptions {
   readonly resolveAddress: ResolveAddress;
   readonly wallMs: () => number;
   /** One server for every top-level domain, in place of map and IANA; the operator's word, so it may be private. */
-  readonly server?: { readonly host: string; readonly port: number };
+  readonly server?: { readonly host: string; readonly port?: number };
   /** For the whole look-up, from the first connection to the last octet. */
   readonly timeoutMs?: number;
   readonly maxOctets?: number;
@@ -25,6 +25,7 @@ const SERVERS: ReadonlyMap<string, string> = new Map(Object.entries(servers.host
 /** Knows the server of every top-level domain. */
 const IANA = 'whois.iana.org';
 
+/** RFC 3912 §2. */
 const PORT = 43;
 
 /** Servers learned from IANA; there are about 1,500 top-level domains. */

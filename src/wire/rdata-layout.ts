@@ -6,7 +6,7 @@ import { RRTYPE } from './codes.ts';
 import { expandName, readQuestionName } from './name.ts';
 import { copyOctets, readUint16 } from './octets.ts';
 
-/** A number is that many octets. `name` may be compressed, `plain-name` not; `strings` is one or more character-strings; `rest` may be empty. */
+/** A number: as many octets. `name` may be compressed, `plain-name` not; `strings` is one character-string or more; `rest` may be empty. */
 type Field = number | 'name' | 'plain-name' | 'string' | 'strings' | 'svc-params' | 'rest';
 
 /**
