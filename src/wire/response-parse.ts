@@ -146,8 +146,8 @@ function followAliases(records: readonly ResourceRecord[], asked: { qname: QName
     const direct = directAnswer(byOwner, name, asked.qtype, link, zones);
     for (const record of direct) kept.add(record);
     if (direct.length > 0) return { records: [...kept], end: name, answered: true, zones };
-    if (link === null) return { records: [...kept], end: name, answered: false, zones };
-    for (const record of link.records) kept.add(record);
+    for (const record of link?.records ?? []) kept.add(record);
+    if (link === null || link.next === null) return { records: [...kept], end: name, answered: false, zones };
     name = link.next;
   }
   return null;
@@ -158,7 +158,7 @@ function followAliases(records: readonly ResourceRecord[], asked: { qname: QName
  * it alone is signed (RFC 6672 §3.1). A signature beside an alias is the alias's own, not the answer to a question for signatures.
  */
 function directAnswer(byOwner: RecordsByOwner, name: QName, qtype: number, link: Link | null, zones: QName[]): readonly ResourceRecord[] {
-  if (link !== null && qtype === RRTYPE.CNAME) return link.records;
+  if (link !== null && link.next !== null && qtype === RRTYPE.CNAME) return link.records;
   if (link !== null && qtype === RRTYPE.RRSIG) return [];
   return signedRRset(byOwner, name, qtype, zones);
 }
@@ -199,7 +199,8 @@ function signerName(signature: ResourceRecord): QName | null {
 
 interface Link {
   readonly records: readonly ResourceRecord[];
-  readonly next: QName;
+  /** Null: a DNAME makes a name here that is too long (YXDOMAIN, RFC 6672 §2.2). */
+  readonly next: QName | null;
 }
 
 /**
@@ -216,7 +217,8 @@ function followLink(byOwner: RecordsByOwner, name: QName, zones: QName[]): Link 
   const dname = dnames[0];
   const dnameTarget = dname === undefined ? null : targetName(dname);
   const next = dnameTarget === null ? null : replaceSuffix(name, dnameOwner, dnameTarget);
-  if (dname === undefined || next === null) return null; // too long: YXDOMAIN, and nothing to follow (RFC 6672 §2.2)
+  if (dname === undefined) return null;
+  if (next === null) return { records: dnames, next };
   if (cnameTarget !== null && cnameTarget !== next) return 'contradiction';
   const target = cnames[0]?.rdata ?? toOctets(next);
   const cname = { owner: name, type: RRTYPE.CNAME, class: RRCLASS.IN, ttlSeconds: dname.ttlSeconds, rdata: target };

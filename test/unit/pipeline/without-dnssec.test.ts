@@ -4,7 +4,7 @@ import { withoutDnssec } from '../../../src/pipeline/without-dnssec.ts';
 import { RRTYPE, typeName } from '../../../src/wire/codes.ts';
 import { requireName } from '../../../src/wire/name.ts';
 
-const { A, SOA, RRSIG, NSEC, NSEC3, DNSKEY, DS } = RRTYPE;
+const { A, CNAME, SOA, RRSIG, NSEC, NSEC3, DNSKEY, DS } = RRTYPE;
 
 function records(...types: readonly number[]) {
   const owner = requireName('example.com');
@@ -22,6 +22,11 @@ describe('without DO', () => {
 
   test.each([RRSIG, NSEC, NSEC3])('records of type %i stay in the answer to a question for them', (type) => {
     expect(kept([type], type)).toEqual([typeName(type)]);
+  });
+
+  test('signatures of an alias are left out even where signatures are asked for', () => {
+    const end = { owner: requireName('end.example.com'), type: RRSIG, class: 1, ttlSeconds: 300, rdata: new Uint8Array(0) };
+    expect(withoutDnssec([...records(CNAME, RRSIG), end], RRSIG).map(({ type }) => typeName(type))).toEqual(['CNAME', 'RRSIG']);
   });
 
   test('proofs are left out of the authority section, whatever was asked for', () => {
