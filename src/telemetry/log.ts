@@ -3,6 +3,7 @@
  * Names that clients ask for and tokens are masked here, at the edge, so that no caller can forget it. Not the decision record.
  */
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import { plainText } from './plain-text.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -71,11 +72,7 @@ export function readableLine(json: string): string {
   const { time, level, msg, ...rest }: Record<string, unknown> = JSON.parse(json);
   const clock = TIME_OF_DAY.exec(String(time))?.[1] ?? '';
   const details = Object.entries(rest).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
-  return `${escapeControls([clock, String(level).padEnd(5), msg ?? '', ...details].join(' '))}\n`;
-}
-
-function escapeControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+  return `${plainText([clock, String(level).padEnd(5), msg ?? '', ...details].join(' '))}\n`;
 }
 
 /**

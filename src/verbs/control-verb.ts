@@ -5,8 +5,9 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
 import { type ControlCall, callControl } from '../control/client.ts';
 import { readToken } from '../control/token.ts';
+import { plainText } from '../telemetry/plain-text.ts';
 import { type LocateOptions, locate } from './locate.ts';
-import { jsonText, plainText } from './printing.ts';
+import { jsonText } from './printing.ts';
 import type { VerbIo } from './verb.ts';
 
 export const CONTROL_OPTIONS = {

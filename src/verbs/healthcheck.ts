@@ -4,9 +4,9 @@
 
 import { callControl } from '../control/client.ts';
 import type { Readiness } from '../control/control-port.ts';
+import { plainText } from '../telemetry/plain-text.ts';
 import { CONTROL_OPTIONS, CONTROL_USAGE, print, unreachable } from './control-verb.ts';
 import { locate } from './locate.ts';
-import { plainText } from './printing.ts';
 import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
 export const usage = `usage:

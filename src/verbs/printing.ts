@@ -1,17 +1,10 @@
 /**
- * Text for terminals and pipes: tables, JSON, times. The last edge before a terminal: whatever a value holds, no control
- * character gets through.
+ * Text for terminals and pipes: tables, JSON, times. Every cell and value goes through `plainText`.
  */
 import type { Signal } from '../../scoring/observation.ts';
+import { plainText } from '../telemetry/plain-text.ts';
 
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
-
-/** One line of text in which everything that could steer a terminal or forge a line is written as `\uXXXX`. */
-export function plainText(text: string): string {
-  return text.replace(UNPRINTABLE, escapeCharacter);
-}
-
-/** A JSON document with the same guarantee; still the same value when parsed. */
+/** A JSON document without characters that steer a terminal; still the same value when parsed. */
 export function jsonText(value: unknown): string {
   const lines = JSON.stringify(value, null, 2).split('\n');
   return `${lines.map(plainText).join('\n')}\n`;
@@ -47,9 +40,4 @@ export function time(iso: string): string {
 /** At most two decimals. */
 export function number(value: number): string {
   return String(Math.round(value * 100) / 100);
-}
-
-function escapeCharacter(character: string): string {
-  // By UTF-16 unit, which is what \u means in JSON.
-  return [...Array(character.length).keys()].map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`).join('');
 }

@@ -3,7 +3,7 @@
  * Exit codes: 0 done, 1 a finding, 2 wrong usage or config, 3 a runtime failure.
  */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { plainText } from './printing.ts';
+import { plainText } from '../telemetry/plain-text.ts';
 
 export interface VerbIo {
   readonly stdout: { write(text: string): unknown };
