@@ -120,11 +120,13 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
     ready: (): Readiness => {
       // A dead upstream is told but is no reason to restart Kennel or to take it out of service: it answers what it may.
       const storageAlarms = [...storage.alarms(), ...quarantines.alarms()];
+      // These are told alike but end with the next query that succeeds, which none would if it were sent elsewhere meanwhile.
+      const toldAlarms = [...storageAlarms, ...k.sessions.alarms(), ...k.meters.alarms()];
       const dead = kennel.upstreamStatus().filter((upstream) => upstream.state === 'down');
       const details = {
         listeners: kennel.dns.map(addressAndPort).join(', '),
         mode: config.mode,
-        storage: storageAlarms.length === 0 ? 'ok' : storageAlarms.join('; '),
+        storage: toldAlarms.length === 0 ? 'ok' : toldAlarms.join('; '),
         upstreams: dead.length === 0 ? 'ok' : `down: ${dead.map((upstream) => upstream.url).join(', ')}`,
       };
       return { ready: storageAlarms.length === 0, details };

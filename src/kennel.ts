@@ -119,7 +119,14 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
     return { kind: 'failed', messages: failures.map((failure) => failure.message) };
   }
 
-  const alarms = (): string[] => [...storage.alarms(), ...pipeline.quarantines.alarms(), ...ages.alarms(), ...deadGroups(groups)];
+  const alarms = (): string[] => [
+    ...storage.alarms(),
+    ...pipeline.sessions.alarms(),
+    ...pipeline.meters.alarms(),
+    ...pipeline.quarantines.alarms(),
+    ...ages.alarms(),
+    ...deadGroups(groups),
+  ];
   ages.start();
   storage.folder.setLastMode(strictestMode(config));
   metrics.configLoaded(CLOCK.wallMs());

@@ -13,7 +13,7 @@ import type { Session } from '../session/session.ts';
 import { EDE, RCODE, RRTYPE } from '../wire/codes.ts';
 import { MAX_MESSAGE_OCTETS } from '../wire/header.ts';
 import { decodeQuery, type Query } from '../wire/query-decode.ts';
-import { encodeResponse, type ResponseContent, udpLimit } from '../wire/response.ts';
+import { encodeResponse, MIN_UDP_PAYLOAD_OCTETS, type ResponseContent, udpLimit } from '../wire/response.ts';
 import { admit } from './admit.ts';
 import { actOn } from './apply-mode.ts';
 import { answerFeedback } from './feedback.ts';
@@ -23,7 +23,7 @@ import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
 import type { CachedAnswer, DecisionRecord, QuerySource } from './ports.ts';
 import { type Noted, note, noteAnswer } from './record.ts';
 import { refusal, refusedOutright } from './refusal.ts';
-import { send } from './send.ts';
+import { send, TOO_MANY_WAITING } from './send.ts';
 import { withoutDnssec } from './without-dnssec.ts';
 
 /** Everything about one query that the later stages need. */
@@ -37,6 +37,9 @@ export interface QueryContext {
 
 /** A refusal by score or budget stays this long for all types of the name: longer than a stub and its program go on trying. */
 const HOLD_MS = 30_000;
+
+/** Part of all waiting queries that one session may have: slow names of its choice must not shut out the others. */
+const SESSION_PART = 1 / 4;
 
 /** Answers one packet: octets to send back, or null to stay silent. Synchronous unless an upstream or the disk has to be waited for. */
 export function resolveQuery(k: Pipeline, packet: Uint8Array, source: QuerySource): Uint8Array | null | Promise<Uint8Array | null> {
@@ -72,20 +75,20 @@ export function resolveQuery(k: Pipeline, packet: Uint8Array, source: QuerySourc
 function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, startedMs: number): Uint8Array | Promise<Uint8Array> {
   const { qname, qtype } = query.question;
 
-  // 4. choosePolicy comes before the session here: a source that may be spoofed gets a policy but no session.
+  // 2. choosePolicy comes before the session: a source that may be spoofed gets a policy but no session.
   const policy = k.policies.choose(source.address, source.listener);
   const sessionKey = sessionKeyOf(source.address, k.sessionPrefixes);
   if (source.protocol === 'udp' && !k.verifiedClients.contains(source.address)) {
     return answerUnverified(k, query, policy, sessionKey, startedMs);
   }
 
-  // 2. identifySession
+  // 3. identifySession
   const session = k.sessions.open(sessionKey, k.clock.wallMs());
   session.queries += 1;
   session.listener = source.listener;
   const context: QueryContext = { query, source, policy, session, startedMs };
 
-  // 3. admit: the rate limit stands before any costly work.
+  // 4. admit: the rate limit stands before any costly work.
   if (!admit(session, k.limits, startedMs)) {
     k.metrics.rateLimited();
     return respond(
@@ -136,11 +139,24 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
     return answerFrom(k, context, classified, judgement.lookUp.entry, noted, 'cached');
   }
   k.metrics.cacheMiss();
+  return lookUp(k, context, judgement).then((result) => answerFrom(k, context, classified, result, noted, 'forwarded'));
+}
+
+/** The answer of the query that is under way, or of the one that is sent now. */
+function lookUp(k: Pipeline, context: QueryContext, judgement: Judgement): Promise<CachedAnswer | UpstreamTrouble> {
+  const { session } = context;
+  if (session.waiting >= k.limits.pendingQueries * SESSION_PART) return Promise.resolve(TOO_MANY_WAITING);
+  const { routed, qname, qtype } = judgement;
   const outcome =
     judgement.lookUp.kind === 'in-flight'
-      ? k.inFlight.join(questionKey(classified.group, qname, qtype), neverStarted)
+      ? k.inFlight.join(questionKey(routed.group, qname, qtype), neverStarted)
       : send(k, context, judgement);
-  return outcome.then((result) => answerFrom(k, context, classified, result, noted, 'forwarded'));
+  session.waiting += 1;
+  const over = (): void => {
+    session.waiting -= 1;
+  };
+  outcome.then(over, over);
+  return outcome;
 }
 
 /** The query that crosses the threshold: denied in memory at once; its answer alone waits until the evidence is on disk. */
@@ -218,7 +234,7 @@ function answerUnverified(k: Pipeline, query: Query, policy: Policy, sessionKey:
   let content = nothing;
   if (classified.kind === 'local') {
     content = { rcode: classified.rcode, answers: classified.answers, authority: classified.authority, truncated: true };
-  } else if (classified.kind === 'routed' && classified.listing !== 'blocked' && policy.allowedTypes.has(qtype) && !quarantined) {
+  } else if (classified.kind === 'routed' && isPermitted(classified) && policy.allowedTypes.has(qtype) && !quarantined) {
     const entry = k.cache.peek(classified.group, qname, qtype, startedMs);
     if (entry !== null && k.aliasRules.check(policy, classified, qname, entry.answers) === null) {
       content = {
@@ -231,7 +247,13 @@ function answerUnverified(k: Pipeline, query: Query, policy: Policy, sessionKey:
     }
   }
   k.metrics.responseSent(content.rcode, 'unverified', k.clock.monotonicMs() - startedMs);
-  return encodeResponse(query, content, udpLimit(query));
+  // The source may be forged, and this its victim: nothing larger than what every client takes.
+  return encodeResponse(query, content, MIN_UDP_PAYLOAD_OCTETS);
+}
+
+/** Neither blocked nor denied by default: what a mode would make of that is for sources that are who they say. */
+function isPermitted({ listing }: RoutedName): boolean {
+  return listing === 'allowed' || listing === 'none';
 }
 
 /** Budgets, scores and first contacts are held; what follows from the config alone answers the same anyway. */

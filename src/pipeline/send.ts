@@ -16,6 +16,12 @@ const UNLISTED_TTL_FLOOR_SECONDS = 60;
 /** RFC 9520 §3.2: a failed resolution is cached for at least 1 s; 5 s spares a struggling upstream the retries of stubs. */
 const FAILURE_TTL_SECONDS = 5;
 
+/** Nothing was sent and nothing charged. */
+export const TOO_MANY_WAITING: UpstreamTrouble = {
+  trouble: 'too many queries are waiting for upstreams; try again in a moment',
+  errorCode: EDE.OTHER,
+};
+
 /** Charges the judged name to every meter it concerns and sends it. Throws when the charge cannot be written; then nothing is sent. */
 export function send(k: Pipeline, context: QueryContext, judgement: Judgement): Promise<CachedAnswer | UpstreamTrouble> {
   const { qname, qtype, routed, domain, metered } = judgement;
@@ -23,7 +29,7 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
   const group = k.upstreams.get(routed.group);
   if (group === undefined) throw new Error(`no upstream group ${routed.group}`);
   if (k.inFlight.size >= k.limits.pendingQueries) {
-    return Promise.resolve({ trouble: 'too many queries are waiting for upstreams; try again in a moment', errorCode: EDE.OTHER });
+    return Promise.resolve(TOO_MANY_WAITING);
   }
   // Known dead: nothing would be sent, so nothing is charged.
   if (!group.available()) return Promise.resolve(troubleOf('all-down', group));

@@ -115,6 +115,7 @@ export class Meters {
   /** Meters whose code has learned something, by what it takes; the least recently charged first. */
   readonly #learned = new Map<Meter, number>();
   #learnedOctets = 0;
+  #trouble: string | null = null;
 
   constructor(store: MeterStore, limits: MeterLimits) {
     this.#store = store;
@@ -180,7 +181,7 @@ export class Meters {
       const leasedBits = meter.leaseFor(cost);
       if (leasedBits !== null) leases.push({ ...meter.scope, epoch, leasedBits, atMs: nowMs });
     }
-    if (leases.length > 0) this.#store.saveMeters(leases);
+    if (leases.length > 0) this.#save(leases);
 
     for (const [meter, cost] of bits) {
       meter.leasedBits = meter.leaseFor(cost) ?? meter.leasedBits;
@@ -193,6 +194,21 @@ export class Meters {
     this.#keep(this.#fleet, fleet, this.#limits.fleetParents);
     for (const meter of [parent, total, fleet]) this.#noteLearned(meter);
     return price;
+  }
+
+  #save(leases: readonly StoredMeter[]): void {
+    try {
+      this.#store.saveMeters(leases);
+      this.#trouble = null;
+    } catch (error) {
+      this.#trouble = error instanceof Error ? error.message : String(error);
+      throw error;
+    }
+  }
+
+  /** What an operator must know: empty while leases can be written. */
+  alarms(): readonly string[] {
+    return this.#trouble === null ? [] : [`names that need a new lease are refused, because it cannot be written: ${this.#trouble}`];
   }
 
   /** Tells the codes when the answer to a charged send expires, so that its refresh is predicted and cheap. */

@@ -39,6 +39,8 @@ export class Session {
   score: number;
   lastSeenMs: number;
   queries = 0;
+  /** Of these, how many wait for an upstream. */
+  waiting = 0;
   /** Where it asked last, `127.0.0.1:53`: policies may depend on it. Empty before the first query. */
   listener = '';
   /** Observe mode: the wall time at which enforcing would have quarantined it, else null. */
@@ -100,6 +102,7 @@ export class SessionTable {
   readonly #store: MeterStore;
   readonly #limit: number;
   readonly #hashKey: HashKey;
+  #trouble: string | null = null;
 
   constructor(store: MeterStore, limit: number, hashKey: HashKey) {
     this.#store = store;
@@ -157,8 +160,22 @@ export class SessionTable {
     this.#store.openSessionEpoch(countersOf(session), parents);
   }
 
+  /**
+   * Writes the lasting counters. A failure is an alarm and no reason to refuse: nothing that is decided depends on them, and a full
+   * disk must leave what needs no write (cached and local answers, refusals, quarantines) as it is.
+   */
   save(session: Session): void {
-    this.#store.saveCounters(countersOf(session));
+    try {
+      this.#store.saveCounters(countersOf(session));
+      this.#trouble = null;
+    } catch (error) {
+      this.#trouble = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** What an operator must know: empty while counters can be written. */
+  alarms(): readonly string[] {
+    return this.#trouble === null ? [] : [`scores of sessions hold in memory but are not on disk: ${this.#trouble}`];
   }
 
   saveAll(): void {

@@ -27,7 +27,8 @@ export interface ResponseContent {
   readonly truncated?: boolean;
 }
 
-const MIN_UDP_PAYLOAD_OCTETS = 512;
+/** What every client takes (RFC 1035 §4.2.1). */
+export const MIN_UDP_PAYLOAD_OCTETS = 512;
 
 /** The largest UDP answer for this query: 512 without EDNS (RFC 1035 §4.2.1), else what the client takes, 512 at least and 1232 at most. */
 export function udpLimit(query: Query): number {
