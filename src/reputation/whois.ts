@@ -31,11 +31,14 @@ const PORT = 43;
 /** Servers learned from IANA; there are about 1,500 top-level domains. */
 const LEARNED_LIMIT = 2_000;
 
+/** An answer takes a few kilobytes. The parser's expressions take the square of a hostile one's length: 0.1 s for this much. */
+const MAX_OCTETS = 16 * 1024;
+
 const HOST_NAME = /^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/;
 
 export function createWhois(options: WhoisOptions): RegistrationSource {
   const timeoutMs = options.timeoutMs ?? 5_000;
-  const maxOctets = options.maxOctets ?? 64 * 1024;
+  const maxOctets = options.maxOctets ?? MAX_OCTETS;
   const lookup = lookupThrough(options.resolveAddress, options.server !== undefined);
   const learned = new Map<string, string | null>();
 
