@@ -2,13 +2,14 @@
  * The thread for everything that may wait: writes decisions in batches and answers questions about them, checkpoints the files the
  * packet thread writes, prunes. Evidence has a thread of its own, so nothing here can hold up a quarantine.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import type { DecisionRecord } from '../pipeline/ports.ts';
-import { failureText, openDatabase } from './database.ts';
+import { failureText } from './database.ts';
 import { createDecisionTable, DECISION_MIGRATIONS, type DecisionQuestion, type DecisionRetention } from './decisions-schema.ts';
 import { checkpoint, isLogUrgent, type MeterBounds, prepareForUpkeep, pruneMeters } from './meters-upkeep.ts';
-import type { FromWriter, ToWriter } from './writer-thread.ts';
+import { type StartedWorker, startWorker } from './worker-start.ts';
+import type { ToWriter } from './writer-thread.ts';
 
 /** What the background worker is started with. */
 export interface BackgroundWorkerOptions {
@@ -31,23 +32,15 @@ export type BackgroundWork =
 /** How often the logs' sizes are looked at. */
 const URGENCY_CHECK_MS = 1_000;
 
-const port = parentPort;
-if (port === null) throw new Error('background-worker runs as a worker thread only');
-run(port, workerData as BackgroundWorkerOptions);
+const workerOptions = workerData as BackgroundWorkerOptions;
+const started = startWorker(workerOptions.decisionsFile, {
+  migrations: DECISION_MIGRATIONS,
+  synchronous: 'NORMAL',
+  ...(workerOptions.maxPages === undefined ? {} : { maxPages: workerOptions.maxPages }),
+});
+if (started !== null) run(started, workerOptions);
 
-function run(to: NonNullable<typeof parentPort>, options: BackgroundWorkerOptions): void {
-  const opened = openDatabase(options.decisionsFile, {
-    migrations: DECISION_MIGRATIONS,
-    synchronous: 'NORMAL',
-    ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
-  });
-  const tell = (message: FromWriter): void => to.postMessage(message);
-  if (opened.kind === 'error') {
-    tell({ kind: 'unusable', message: opened.message });
-    to.close();
-    return;
-  }
-  const decisions = opened.database;
+function run({ database: decisions, port, tell }: StartedWorker, options: BackgroundWorkerOptions): void {
   prepareForUpkeep(decisions);
   const table = createDecisionTable(decisions);
   const others = options.checkpointFiles.map((file) => openForUpkeep(file));
@@ -88,12 +81,12 @@ function run(to: NonNullable<typeof parentPort>, options: BackgroundWorkerOption
   const urgencyTimer = setInterval(() => {
     if (all.some(isLogUrgent)) upkeep();
   }, URGENCY_CHECK_MS);
-  to.on('message', (message: ToWriter<BackgroundWork>) => {
+  port.on('message', (message: ToWriter<BackgroundWork>) => {
     if (message.kind === 'close') {
       clearInterval(timer);
       clearInterval(urgencyTimer);
       for (const database of all) database.close();
-      to.close();
+      port.close();
       return;
     }
     try {

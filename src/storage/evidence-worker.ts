@@ -2,11 +2,12 @@
  * The thread that writes evidence. Gathers what arrives within a few milliseconds into one transaction, waits for the disk once,
  * then acknowledges all of it (group commit). Holds no state of its own: what was not acknowledged did not happen.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
-import { failureText, openDatabase } from './database.ts';
+import { failureText } from './database.ts';
 import { EVIDENCE_MIGRATIONS, type EvidenceWrite, quarantineRow } from './evidence-schema.ts';
-import type { FromWriter, ToWriter } from './writer-thread.ts';
+import { type StartedWorker, startWorker } from './worker-start.ts';
+import type { ToWriter } from './writer-thread.ts';
 
 /** What the evidence worker is started with. */
 export interface EvidenceWorkerOptions {
@@ -24,23 +25,15 @@ interface PendingWrite {
   readonly body: EvidenceWrite;
 }
 
-const port = parentPort;
-if (port === null) throw new Error('evidence-worker runs as a worker thread only');
-run(port, workerData as EvidenceWorkerOptions);
+const options = workerData as EvidenceWorkerOptions;
+const started = startWorker(options.file, {
+  migrations: EVIDENCE_MIGRATIONS,
+  synchronous: 'FULL',
+  ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
+});
+if (started !== null) run(started, options.gatherMs);
 
-function run(to: NonNullable<typeof parentPort>, options: EvidenceWorkerOptions): void {
-  const opened = openDatabase(options.file, {
-    migrations: EVIDENCE_MIGRATIONS,
-    synchronous: 'FULL',
-    ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
-  });
-  const tell = (message: FromWriter): void => to.postMessage(message);
-  if (opened.kind === 'error') {
-    tell({ kind: 'unusable', message: opened.message });
-    to.close();
-    return;
-  }
-  const database = opened.database;
+function run({ database, port, tell }: StartedWorker, gatherMs: number): void {
   const write = createWriter(database);
   let pending: PendingWrite[] = [];
   let gathering = false;
@@ -60,17 +53,17 @@ function run(to: NonNullable<typeof parentPort>, options: EvidenceWorkerOptions)
       tell({ kind: 'failed', ids, message: failureText(error) });
     }
   };
-  to.on('message', (message: ToWriter<EvidenceWrite>) => {
+  port.on('message', (message: ToWriter<EvidenceWrite>) => {
     if (message.kind === 'close') {
       flush();
       database.close();
-      to.close();
+      port.close();
       return;
     }
     pending.push({ id: message.id, body: message.body });
     if (gathering) return;
     gathering = true;
-    setTimeout(flush, options.gatherMs);
+    setTimeout(flush, gatherMs);
   });
   tell({ kind: 'ready' });
 }
