@@ -128,7 +128,7 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
     ...deadGroups(groups),
   ];
   ages.start();
-  storage.folder.setLastMode(strictestMode(config));
+  storage.folder.setLastModes(modesOf(config));
   metrics.configLoaded(CLOCK.wallMs());
   metrics.readFrom({
     cacheEntries: () => pipeline.cache.size,
@@ -156,14 +156,22 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
 
 /** Switching from observe to enforce opens a new meter epoch and turns no would-quarantine into a real one. */
 async function enterMode(config: Config, storage: Storage, onEnforcing: KennelOptions['onEnforcing']): Promise<void> {
-  if (storage.folder.lastMode() !== 'observe' || strictestMode(config) !== 'enforce') return;
+  if (!startsEnforcing(storage.folder.lastModes(), modesOf(config))) return;
   onEnforcing?.(await storage.decisions.wouldBlockSince(CLOCK.wallMs() - DAY_MS, 20));
   storage.meters.openMeterEpoch();
 }
 
-/** A policy may enforce while the others observe: from then on somebody is refused. */
-function strictestMode(config: Config): Mode {
-  return config.policies.some((policy) => policy.mode === 'enforce') ? 'enforce' : 'observe';
+function modesOf(config: Config): ReadonlyMap<string, Mode> {
+  return new Map(config.policies.map((policy) => [policy.name, policy.mode]));
+}
+
+/**
+ * Whether a policy enforces now for sessions that were only observed: policies may go over one by one, and each time somebody whose
+ * meters ran without a budget would be refused everything. A policy that is new among enforcing ones changes nothing for anybody.
+ */
+export function startsEnforcing(before: ReadonlyMap<string, Mode> | null, now: ReadonlyMap<string, Mode>): boolean {
+  if (before === null || ![...before.values()].includes('observe')) return false;
+  return [...now].some(([policy, mode]) => mode === 'enforce' && before.get(policy) !== 'enforce');
 }
 
 function openUpstreamGroups(config: Config, metrics: Metrics): ReadonlyMap<string, ForwardingGroup> {

@@ -1,6 +1,6 @@
 /**
  * The state folder: created private, checked for writing, and held by one Kennel at a time. Owns `meta.sqlite`, which is both
- * the lock and the few values that belong to the folder as a whole (last mode, key). The other databases live beside it.
+ * the lock and the few values that belong to the folder as a whole (last modes, key). The other databases live beside it.
  */
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
@@ -11,9 +11,9 @@ import { failureText, openDatabase } from './database.ts';
 export interface StateFolder {
   /** Absolute. */
   readonly path: string;
-  /** The mode of the last start; null at the first one. */
-  lastMode(): Mode | null;
-  setLastMode(mode: Mode): void;
+  /** The mode of each policy at the last start, by name; null at the first one. */
+  lastModes(): ReadonlyMap<string, Mode> | null;
+  setLastModes(modes: ReadonlyMap<string, Mode>): void;
   /** The key under which names are hashed: 32 random octets, made at first use and then the same for as long as the folder lives. */
   nameKey(): Uint8Array;
   /** Path of a file in the folder. */
@@ -26,7 +26,7 @@ export type OpenStateFolder = { readonly kind: 'ok'; readonly folder: StateFolde
 
 const KEY_OCTETS = 32;
 const NAME_KEY = 'key:names';
-const MODE = 'mode';
+const MODES = 'modes';
 
 const MIGRATIONS = ['CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID'];
 
@@ -98,11 +98,11 @@ function createFolder(path: string, database: Database.Database, randomOctets: (
   };
   return {
     path,
-    lastMode: () => {
-      const text = readText(MODE);
-      return text === 'observe' || text === 'enforce' ? text : null;
+    lastModes: () => {
+      const text = readText(MODES);
+      return text === null ? null : new Map(JSON.parse(text) as [string, Mode][]);
     },
-    setLastMode: (mode) => writeText(MODE, mode),
+    setLastModes: (modes) => writeText(MODES, JSON.stringify([...modes])),
     nameKey: () => {
       const stored = select.get(NAME_KEY)?.value;
       if (stored !== undefined) return Uint8Array.from(Buffer.from(stored));

@@ -37,14 +37,22 @@ describe('a state folder', () => {
   test('remembers the mode and the key', () => {
     const path = temporaryFolder();
     const first = open(path);
-    expect(first.lastMode()).toBeNull();
+    expect(first.lastModes()).toBeNull();
     const key = first.nameKey();
     expect(key).toHaveLength(32);
-    first.setLastMode('enforce');
+    first.setLastModes(
+      new Map([
+        ['agents', 'enforce'],
+        ['everyone', 'observe'],
+      ]),
+    );
     first.close();
 
     const second = open(path);
-    expect(second.lastMode()).toBe('enforce');
+    expect([...(second.lastModes() ?? [])]).toEqual([
+      ['agents', 'enforce'],
+      ['everyone', 'observe'],
+    ]);
     expect(second.nameKey()).toEqual(key);
   });
 
