@@ -13,7 +13,13 @@ import type { QueryContext } from './resolve-query.ts';
  * The decision that withholds an answer whose alias or address hint leads to a blocked name or a private address; null when it
  * may pass. Acts in both modes: the operator wrote the block, and rebinding protection is no inference.
  */
-export function inspectResponse(k: Pipeline, context: QueryContext, routed: RoutedName, answer: CachedAnswer): DecisionRecord | null {
+export function inspectResponse(
+  k: Pipeline,
+  context: QueryContext,
+  routed: RoutedName,
+  answer: CachedAnswer,
+  forwarded: boolean,
+): DecisionRecord | null {
   const { session, policy, query } = context;
   const finding = k.aliasRules.check(policy, routed, query.question.qname, answer.answers);
   if (finding === null) return null;
@@ -35,7 +41,7 @@ export function inspectResponse(k: Pipeline, context: QueryContext, routed: Rout
     qtype: typeName(query.question.qtype),
     parent: '',
     leakBits: 0,
-    forwarded: true,
+    forwarded,
     rcode: rcodeName(RCODE.NXDOMAIN),
   };
   session.remember(decision);

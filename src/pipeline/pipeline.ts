@@ -55,4 +55,6 @@ export interface Pipeline {
 export interface UpstreamTrouble {
   readonly trouble: string;
   readonly errorCode: number;
+  /** Whether the question has gone to an upstream. */
+  readonly sent: boolean;
 }

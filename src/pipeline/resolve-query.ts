@@ -139,7 +139,8 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
     return answerFrom(k, context, classified, judgement.lookUp.entry, noted, 'cached');
   }
   k.metrics.cacheMiss();
-  return lookUp(k, context, judgement).then((result) => answerFrom(k, context, classified, result, noted, 'forwarded'));
+  const action = judgement.lookUp.kind === 'send' ? 'forwarded' : 'joined';
+  return lookUp(k, context, judgement).then((result) => answerFrom(k, context, classified, result, noted, action));
 }
 
 /** The answer of the query that is under way, or of the one that is sent now. */
@@ -187,17 +188,19 @@ function answerFrom(
   routed: RoutedName,
   result: CachedAnswer | UpstreamTrouble,
   noted: Noted | null,
-  action: string,
+  action: 'cached' | 'joined' | 'forwarded',
 ): Uint8Array {
+  const forwarded = action === 'forwarded';
   if ('trouble' in result) {
-    noteAnswer(k, noted, RCODE.SERVFAIL, true);
+    noteAnswer(k, noted, RCODE.SERVFAIL, forwarded && result.sent);
     const extendedErrors = [{ code: result.errorCode, text: result.trouble }];
     return respond(k, context, { rcode: RCODE.SERVFAIL, answers: [], authority: [], extendedErrors }, 'failed');
   }
-  const blocked = inspectResponse(k, context, routed, result);
+  const blocked = inspectResponse(k, context, routed, result, forwarded);
+  // What was thought of the question is written down in either case: an answer that is withheld must not hide it.
+  noteAnswer(k, noted, blocked === null ? result.rcode : RCODE.NXDOMAIN, forwarded);
   if (blocked !== null) return respond(k, context, refusal(k, context, blocked, 'name'), 'refused');
 
-  noteAnswer(k, noted, result.rcode, action === 'forwarded');
   const ageSeconds = Math.max(0, Math.floor((context.startedMs - result.storedAtMs) / 1000));
   const dnssecOk = context.query.edns?.dnssecOk === true;
   const { qtype } = context.query.question;

@@ -20,6 +20,7 @@ const FAILURE_TTL_SECONDS = 5;
 export const TOO_MANY_WAITING: UpstreamTrouble = {
   trouble: 'too many queries are waiting for upstreams; try again in a moment',
   errorCode: EDE.OTHER,
+  sent: false,
 };
 
 /** Charges the judged name to every meter it concerns and sends it. Throws when the charge cannot be written; then nothing is sent. */
@@ -59,12 +60,12 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
 function troubleOf(reason: UpstreamFailure, group: UpstreamGroup): UpstreamTrouble {
   switch (reason) {
     case 'all-down':
-      return { trouble: `no upstream of ${group.id} answers`, errorCode: EDE.NO_REACHABLE_AUTHORITY };
+      return { trouble: `no upstream of ${group.id} answers`, errorCode: EDE.NO_REACHABLE_AUTHORITY, sent: false };
     case 'timeout':
-      return { trouble: `upstreams of ${group.id} did not answer in time`, errorCode: EDE.NO_REACHABLE_AUTHORITY };
+      return { trouble: `upstreams of ${group.id} did not answer in time`, errorCode: EDE.NO_REACHABLE_AUTHORITY, sent: true };
     case 'unreachable':
-      return { trouble: `upstreams of ${group.id} cannot be reached`, errorCode: EDE.NETWORK_ERROR };
+      return { trouble: `upstreams of ${group.id} cannot be reached`, errorCode: EDE.NETWORK_ERROR, sent: true };
     case 'malformed':
-      return { trouble: `upstreams of ${group.id} sent nothing usable`, errorCode: EDE.NETWORK_ERROR };
+      return { trouble: `upstreams of ${group.id} sent nothing usable`, errorCode: EDE.NETWORK_ERROR, sent: true };
   }
 }
