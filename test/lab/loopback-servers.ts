@@ -36,6 +36,8 @@ export function startNsd(zones: readonly LocalZone[]): Promise<LoopbackServer> {
   xfrdir: "${folder}"
   ipv4-edns-size: 4096
   tcp-query-count: 0
+  # Debian's NSD leaves a busy client without answers otherwise.
+  rrl-ratelimit: 0
 remote-control:
   control-enable: no
 ${listed.join('')}`;

@@ -107,6 +107,11 @@ export function labelsOfPresentation(name: string): readonly Buffer[] {
   return labels.filter((label) => label.length > 0).map((label) => Buffer.from(label));
 }
 
+/** A name in presentation form as `readMessage` writes it. */
+export function comparableName(name: string): string {
+  return presentedLabels(labelsOfPresentation(name));
+}
+
 interface RecordAt {
   readonly record: ReadRecord;
   /** Where the type stands. */
@@ -145,7 +150,7 @@ function readRdata(packet: Buffer, type: number, start: number, end: number): st
 }
 
 function readName(packet: Buffer, start: number): { name: string; end: number } {
-  const labels: string[] = [];
+  const labels: Buffer[] = [];
   let at = start;
   let end: number | null = null;
   for (let jumps = 0; ; ) {
@@ -158,10 +163,14 @@ function readName(packet: Buffer, start: number): { name: string; end: number } 
       continue;
     }
     if (length > 63) throw new RangeError('a label of an unknown kind');
-    if (length === 0) return { name: `${labels.join('.')}.`, end: end ?? at + 1 };
-    labels.push([...packet.subarray(at + 1, at + 1 + length)].map(presented).join(''));
+    if (length === 0) return { name: presentedLabels(labels), end: end ?? at + 1 };
+    labels.push(packet.subarray(at + 1, at + 1 + length));
     at += 1 + length;
   }
+}
+
+function presentedLabels(labels: readonly Buffer[]): string {
+  return `${labels.map((label) => [...label].map(presented).join('')).join('.')}.`;
 }
 
 function presented(octet: number): string {
