@@ -141,9 +141,12 @@ function followAliases(records: readonly ResourceRecord[], asked: { qname: QName
   let name = asked.qname;
   while (visited.size <= MAX_ALIAS_LINKS && !visited.has(name)) {
     visited.add(name);
-    const link = followLink(byOwner, name, zones);
+    const zonesOfLink: QName[] = [];
+    const link = followLink(byOwner, name, zonesOfLink);
     if (link === 'contradiction') return null;
     const direct = directAnswer(byOwner, name, asked.qtype, link, zones);
+    // An alias beside the records asked for is not kept, so its signer vouches for nothing here.
+    if (direct.length === 0 || direct === link?.records) zones.push(...zonesOfLink);
     for (const record of direct) kept.add(record);
     if (direct.length > 0) return { records: [...kept], end: name, answered: true, zones };
     for (const record of link?.records ?? []) kept.add(record);

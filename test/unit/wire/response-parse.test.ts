@@ -484,3 +484,10 @@ test('a signature by a zone that the name is not in vouches for no proofs', () =
   const answers = [record(QNAME, A, ADDRESS), signature(QNAME, A, name('evil', 'test'))];
   expect(parsed({ answers, authority: [record(text('v.evil.test'), NSEC, name('x'))] }).authority).toEqual([]);
 });
+
+test('the signer of an alias that is not kept, because it stands beside the records asked for, vouches for no proofs', () => {
+  const answers = [record(QNAME, A, ADDRESS), cname('www.example.com', 'other.test'), signature(QNAME, CNAME)];
+  const read = parsed({ answers, authority: [record(text('v.example.com'), NSEC, name('x', 'example', 'com'))] });
+  expect(shown(read.answers)).toEqual(['www.example.com A']);
+  expect(read.authority).toEqual([]);
+});
