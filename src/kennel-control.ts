@@ -51,11 +51,11 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
   /** The lasting meters and what is in memory about the same parents, in one list: most bits first. */
   const parentsOf = (session: Session, budgetBits: number | null): ParentSummary[] => {
     const parents = new Map<string, ParentSummary>();
-    for (const { parent, leasedBits } of storage.meters.listMeters(session.key, SHOWN_PARENTS)) {
+    for (const { parent, leasedBits } of storage.meters.listMeters(session.meters.parentOwner, SHOWN_PARENTS)) {
       if (parent !== ALL) parents.set(parent, { parent, queries: 0, uniqueNames: 0, leakBits: leasedBits, budgetBits });
     }
     for (const { parent, queries, fanOut } of session.profile.parents()) {
-      const leakBits = k.meters.spentInMemory(session.key, parent) ?? parents.get(parent)?.leakBits ?? 0;
+      const leakBits = k.meters.spentInMemory(session.meters, parent) ?? parents.get(parent)?.leakBits ?? 0;
       parents.set(parent, { parent, queries, uniqueNames: fanOut, leakBits, budgetBits });
     }
     return [...parents.values()].sort((a, b) => b.leakBits - a.leakBits).slice(0, SHOWN_PARENTS);

@@ -277,7 +277,7 @@ const NO_REGISTRY: RegistrationSource = { lookUp: async () => ({ kind: 'unsuppor
 function release(sessions: SessionTable, meters: Meters, record: QuarantineRecord, epoch: number): void {
   const session = sessions.open(record.session, CLOCK.wallMs());
   sessions.openEpoch(session, epoch, [record.parent]);
-  meters.openEpoch(session.key, session.meters, [record.parent]);
+  meters.openEpoch(session.meters, [record.parent]);
 }
 
 /** A release is evidence first and a new epoch second; a crash between the two is made good here. */
@@ -303,13 +303,30 @@ async function openListeners(
   const admit = (address: string): boolean => pipeline.clients.contains(address);
   const opened: (Listener | ListenError)[] = [];
   for (const { address, port } of config.listen.dns) {
-    const udp = await openUdpListener({ address, port, answer, onEvent });
-    opened.push(udp);
-    // Port 0 (tests, the demo): TCP takes the port that UDP was given.
-    const tcpPort = udp.kind === 'listener' ? udp.port : port;
-    opened.push(await openTcpListener({ address, port: tcpPort, answer, onEvent, admit, limits: tcpLimits(config) }));
+    opened.push(
+      ...(await openBoth(
+        port,
+        (chosen) => openUdpListener({ address, port: chosen, answer, onEvent }),
+        (chosen) => openTcpListener({ address, port: chosen, answer, onEvent, admit, limits: tcpLimits(config) }),
+      )),
+    );
   }
   return opened;
+}
+
+type Open = (port: number) => Promise<Listener | ListenError>;
+
+/** The system's free UDP port may be taken on TCP: then it is asked for another, a few times. */
+const FREE_PORT_TRIES = 10;
+
+/** UDP and TCP on one port. Port 0 (the demo, tests) means any that is free for both. */
+async function openBoth(port: number, openUdp: Open, openTcp: Open): Promise<readonly [Listener | ListenError, Listener | ListenError]> {
+  for (let tries = 1; ; tries++) {
+    const udp = await openUdp(port);
+    const tcp = await openTcp(udp.kind === 'listener' ? udp.port : port);
+    if (port !== 0 || tcp.kind === 'listener' || udp.kind !== 'listener' || tries === FREE_PORT_TRIES) return [udp, tcp];
+    await udp.close(0);
+  }
 }
 
 function tcpLimits({ limits }: Config): TcpLimits {

@@ -58,8 +58,8 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const quarantined = k.quarantines.stateOf(session.key) === 'quarantined' && !policy.stillAllows(qname, routed.standing);
   const lookUp = peek(k, routed.group, qname, qtype, nowMs);
   const wouldSend = lookUp.kind === 'send' && !quarantined;
-  const price = wouldSend ? k.meters.price(session.key, session.meters, metered, wallMs) : null;
-  const { spent, remaining } = k.meters.read(session.key, session.meters, domain.parent, policy.budgets, wallMs);
+  const price = wouldSend ? k.meters.price(session.meters, metered, wallMs) : null;
+  const { spent, remaining } = k.meters.read(session.meters, domain.parent, policy.budgets, wallMs);
 
   const typeAllowed = policy.allowedTypes.has(qtype);
   const labelsAllowed = !hasHighOctet(metered.allLabels);
@@ -85,7 +85,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     listing: routed.listing,
     typeAllowed,
     labelsAllowed,
-    knownName: wouldSend && k.meters.knows(session.key, session.meters, metered, wallMs),
+    knownName: wouldSend && k.meters.knows(session.meters, metered, wallMs),
     charge: price,
     remaining,
     quarantined,

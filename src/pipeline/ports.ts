@@ -179,8 +179,8 @@ export interface MeterStore {
   listMeters(session: string, limit: number): readonly StoredMeter[];
   saveMeters(meters: readonly StoredMeter[]): void;
   saveCounters(counters: SessionCounters): void;
-  /** A release: the session's score and the meters of these parents (and its `ALL` meter) start at 0 under the new epoch. */
-  openSessionEpoch(counters: SessionCounters, parents: readonly string[]): void;
+  /** A release: the session's score, its meter over all parents and the meters of these scopes start at 0 under the new epoch. */
+  openSessionEpoch(counters: SessionCounters, scopes: readonly MeterScope[]): void;
   /** Switching from observe to enforce: every meter and score starts at 0. */
   openMeterEpoch(): void;
   /** The newest `limit` sessions with lasting counters (for `sessions`). */

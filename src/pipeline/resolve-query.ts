@@ -172,7 +172,7 @@ function quarantine(k: Pipeline, context: QueryContext, judgement: Judgement, no
     qtype: decision.qtype,
     score: decision.score,
     signals: decision.signals,
-    leakBits: k.meters.spent(context.session.key, context.session.meters, judgement.domain.parent, k.clock.wallMs()).parentBits,
+    leakBits: k.meters.spent(context.session.meters, judgement.domain.parent, k.clock.wallMs()).parentBits,
     reason: decision.reason,
     forMs: context.policy.quarantine.forMs,
   });

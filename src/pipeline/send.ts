@@ -36,7 +36,7 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
   if (!group.available()) return Promise.resolve(troubleOf('all-down', group));
 
   const wallMs = k.clock.wallMs();
-  const paid = k.meters.charge(session.key, session.epoch, session.meters, metered, wallMs);
+  const paid = k.meters.charge(session.meters, session.epoch, metered, wallMs);
   k.metrics.leaked(policy.name, paid.parentBits);
   const permit = grantSend(qname, qtype, paid.parentBits);
   // Not before: a registry must not see the domain of a refused name either.
@@ -52,7 +52,7 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
       return troubleOf(result.reason, group);
     }
     const entry = k.cache.store(routed.group, qname, qtype, result.response, floorSeconds, nowMs);
-    k.meters.noteExpiry(session.key, session.meters, metered, entry.expiresAtMs, k.clock.wallMs());
+    k.meters.noteExpiry(session.meters, metered, entry.expiresAtMs, k.clock.wallMs());
     return entry;
   });
 }

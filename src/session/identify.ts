@@ -24,3 +24,13 @@ export function sessionKeyOf(address: string, prefixes: PrefixLengths): SessionK
     : ipaddr.IPv6.networkAddressFromCIDR(`${address}/${length}`);
   return `${network.toString()}/${length}`;
 }
+
+/** What one IPv6 host is usually given to choose addresses from (RFC 7421). */
+const HOST_NETWORK_BITS = 64;
+
+/** The /64 that an IPv6 session is in; the key itself where the session is IPv4 or as wide already. */
+export function networkOfKey(key: SessionKey): string {
+  if (!key.includes(':')) return key;
+  const [address = key, length = '128'] = key.split('/');
+  return Number(length) <= HOST_NETWORK_BITS ? key : sessionKeyOf(address, { ipv4: 32, ipv6: HOST_NETWORK_BITS });
+}

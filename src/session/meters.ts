@@ -7,6 +7,7 @@
 import { LeakMeter, type Sent } from '../../scoring/meter/leak-meter.ts';
 import type { Budgets } from '../../scoring/observation.ts';
 import { ALL, type MeterScope, type MeterStore, type StoredMeter } from '../pipeline/ports.ts';
+import { networkOfKey, type SessionKey } from './identify.ts';
 
 /** Size of one lease: small enough that a crash costs a session little, large enough that most sends write nothing. */
 export const LEASE_BITS = 64;
@@ -87,9 +88,17 @@ class Meter {
   }
 }
 
-/** What a session holds itself: its meter over all parents. */
+/** What a session holds itself: its meter over all parents, and in whose name it spends below each of them. */
 export class SessionMeters {
+  readonly session: SessionKey;
+  /** An IPv6 host has a /64 to pick addresses from, so below a parent the whole /64 spends one budget. */
+  readonly parentOwner: string;
   total: Meter | null = null;
+
+  constructor(session: SessionKey) {
+    this.session = session;
+    this.parentOwner = networkOfKey(session);
+  }
 }
 
 /** Meters kept in memory; the least recently used beyond that is dropped to the store, from where it comes back with its bits. */
@@ -123,9 +132,9 @@ export class Meters {
   }
 
   /** What sending this name now would cost each scope. Changes nothing that a later price depends on. */
-  price(sessionKey: string, meters: SessionMeters, name: MeteredName, nowMs: number): Price {
+  price(meters: SessionMeters, name: MeteredName, nowMs: number): Price {
     if (name.weight === 0) return { parentBits: 0, sessionBits: 0, fleetBits: 0 };
-    const { parent, total, fleet } = this.#scopes(sessionKey, meters, name.parent, nowMs);
+    const { parent, total, fleet } = this.#scopes(meters, name.parent, nowMs);
     const below: Sent = { labels: name.labels, qtype: name.qtype };
     const whole: Sent = { labels: name.allLabels, qtype: name.qtype };
     return {
@@ -136,13 +145,13 @@ export class Meters {
   }
 
   /** True when this session has already sent the name, with whatever type. */
-  knows(sessionKey: string, meters: SessionMeters, name: MeteredName, nowMs: number): boolean {
-    return this.#scopes(sessionKey, meters, name.parent, nowMs).parent.code.knows(name.labels);
+  knows(meters: SessionMeters, name: MeteredName, nowMs: number): boolean {
+    return this.#scopes(meters, name.parent, nowMs).parent.code.knows(name.labels);
   }
 
   /** What has been spent and what is left under `budgets`, refilled up to `nowMs` (wall clock). */
-  read(sessionKey: string, meters: SessionMeters, parentName: string, budgets: Budgets, nowMs: number): MeterReading {
-    const { parent, total, fleet } = this.#scopes(sessionKey, meters, parentName, nowMs);
+  read(meters: SessionMeters, parentName: string, budgets: Budgets, nowMs: number): MeterReading {
+    const { parent, total, fleet } = this.#scopes(meters, parentName, nowMs);
     parent.refill(budgets.parentRefillBitsPerDay, nowMs);
     total.refill(budgets.sessionRefillBitsPerDay, nowMs);
     fleet.refill(budgets.parentRefillBitsPerDay, nowMs);
@@ -157,8 +166,8 @@ export class Meters {
   }
 
   /** Bits spent below one parent and over all of them, as last read or charged. */
-  spent(sessionKey: string, meters: SessionMeters, parentName: string, nowMs: number): Spent {
-    const { parent, total } = this.#scopes(sessionKey, meters, parentName, nowMs);
+  spent(meters: SessionMeters, parentName: string, nowMs: number): Spent {
+    const { parent, total } = this.#scopes(meters, parentName, nowMs);
     return { parentBits: parent.spentBits, sessionBits: total.spentBits };
   }
 
@@ -166,10 +175,10 @@ export class Meters {
    * Charges a send to every scope it concerns, in the tick of the send. Throws when a lease cannot be written; then nothing is
    * charged and nothing may be sent. Returns the price paid.
    */
-  charge(sessionKey: string, epoch: number, meters: SessionMeters, name: MeteredName, nowMs: number): Price {
-    const price = this.price(sessionKey, meters, name, nowMs);
+  charge(meters: SessionMeters, epoch: number, name: MeteredName, nowMs: number): Price {
+    const price = this.price(meters, name, nowMs);
     if (name.weight === 0) return price;
-    const { parent, total, fleet } = this.#scopes(sessionKey, meters, name.parent, nowMs);
+    const { parent, total, fleet } = this.#scopes(meters, name.parent, nowMs);
     const bits: readonly (readonly [Meter, number])[] = [
       [parent, price.parentBits],
       [total, price.sessionBits],
@@ -212,23 +221,23 @@ export class Meters {
   }
 
   /** Tells the codes when the answer to a charged send expires, so that its refresh is predicted and cheap. */
-  noteExpiry(sessionKey: string, meters: SessionMeters, name: MeteredName, expiresAtMs: number, nowMs: number): void {
+  noteExpiry(meters: SessionMeters, name: MeteredName, expiresAtMs: number, nowMs: number): void {
     if (name.weight === 0) return;
-    const { parent, total, fleet } = this.#scopes(sessionKey, meters, name.parent, nowMs);
+    const { parent, total, fleet } = this.#scopes(meters, name.parent, nowMs);
     parent.code.noteExpiry({ labels: name.labels, qtype: name.qtype }, expiresAtMs);
     total.code.noteExpiry({ labels: name.allLabels, qtype: name.qtype }, expiresAtMs);
     fleet.code.noteExpiry({ labels: name.labels, qtype: name.qtype }, expiresAtMs);
   }
 
   /** Bits spent below a parent if its meter is in memory; for showing, recalls nothing. */
-  spentInMemory(sessionKey: string, parentName: string): number | null {
-    return this.#sessionParents.get(keyOf({ session: sessionKey, parent: parentName }))?.spentBits ?? null;
+  spentInMemory(meters: SessionMeters, parentName: string): number | null {
+    return this.#sessionParents.get(keyOf({ session: meters.parentOwner, parent: parentName }))?.spentBits ?? null;
   }
 
   /** A release, after the store has opened the epoch: the session's meters start anew from the store, the fleet's stay. */
-  openEpoch(sessionKey: string, meters: SessionMeters, parents: readonly string[]): void {
+  openEpoch(meters: SessionMeters, parents: readonly string[]): void {
     for (const parent of parents) {
-      const key = keyOf({ session: sessionKey, parent });
+      const key = keyOf({ session: meters.parentOwner, parent });
       this.#drop(this.#sessionParents, key);
       this.#glanced.delete(key);
     }
@@ -236,10 +245,10 @@ export class Meters {
     meters.total = null;
   }
 
-  #scopes(sessionKey: string, meters: SessionMeters, parentName: string, nowMs: number): { parent: Meter; total: Meter; fleet: Meter } {
-    meters.total ??= this.#open({ session: sessionKey, parent: ALL }, nowMs);
+  #scopes(meters: SessionMeters, parentName: string, nowMs: number): { parent: Meter; total: Meter; fleet: Meter } {
+    meters.total ??= this.#open({ session: meters.session, parent: ALL }, nowMs);
     return {
-      parent: this.#find(this.#sessionParents, { session: sessionKey, parent: parentName }, nowMs),
+      parent: this.#find(this.#sessionParents, { session: meters.parentOwner, parent: parentName }, nowMs),
       total: meters.total,
       fleet: this.#find(this.#fleet, { session: ALL, parent: parentName }, nowMs),
     };

@@ -31,7 +31,7 @@ export class Session {
   readonly key: SessionKey;
   readonly firstSeenMs: number;
   profile: SessionProfile;
-  readonly meters = new SessionMeters();
+  readonly meters: SessionMeters;
   readonly recent: RememberedDecision[] = [];
   /** Counts releases: a new epoch starts with score and meters at 0. */
   epoch: number;
@@ -60,6 +60,7 @@ export class Session {
     nowMs: number,
   ) {
     this.key = key;
+    this.meters = new SessionMeters(key);
     this.profile = new SessionProfile({ hashKey });
     this.epoch = counters.epoch;
     this.score = counters.score;
@@ -157,7 +158,10 @@ export class SessionTable {
     session.wouldQuarantineAtMs = null;
     session.releaseHeld();
     session.profile = new SessionProfile({ hashKey: this.#hashKey });
-    this.#store.openSessionEpoch(countersOf(session), parents);
+    this.#store.openSessionEpoch(
+      countersOf(session),
+      parents.map((parent) => ({ session: session.meters.parentOwner, parent })),
+    );
   }
 
   /**

@@ -91,13 +91,13 @@ function createMeters(database: Database.Database): LastingMeters {
       saveAll.immediate(meters);
     },
     saveCounters,
-    openSessionEpoch: (counters, parents) => {
+    openSessionEpoch: (counters, scopes) => {
       database
         .transaction(() => {
           saveCounters(counters);
           // Rows of 0 bits, not deletions: a missing row would be read as the pruned floor.
           const { session, epoch, lastSeenMs: atMs } = counters;
-          for (const parent of new Set([...parents, ALL])) saveMeter({ session, parent, epoch, leasedBits: 0, atMs });
+          for (const scope of [...scopes, { session, parent: ALL }]) saveMeter({ ...scope, epoch, leasedBits: 0, atMs });
         })
         .immediate();
     },

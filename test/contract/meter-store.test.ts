@@ -69,7 +69,7 @@ describe.each(STORES)('a meter store (%s)', (_, open) => {
     const store = open();
     store.saveCounters(counters('s', { score: 90 }));
     store.saveMeters([meter('s', 'a.example', 768), meter('s', 'b.example', 64), meter('s', ALL, 832), meter(ALL, 'a.example', 768)]);
-    store.openSessionEpoch(counters('s', { epoch: 1, score: 0 }), ['a.example']);
+    store.openSessionEpoch(counters('s', { epoch: 1, score: 0 }), [{ session: 's', parent: 'a.example' }]);
     expect(store.loadSession('s')).toMatchObject({ epoch: 1, score: 0 });
     expect(store.loadMeter({ session: 's', parent: 'a.example' })?.leasedBits ?? 0).toBe(0);
     expect(store.loadMeter({ session: 's', parent: ALL })?.leasedBits ?? 0).toBe(0);

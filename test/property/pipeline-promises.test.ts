@@ -143,12 +143,13 @@ describe('over random sessions', () => {
         for (const { name: asked, type, pauseMs } of queries) {
           kennel.pass(pauseMs);
           await kennel.ask(asked, { type, client: '10.0.0.5' });
-          const meters = kennel.pipeline.sessions.peek('10.0.0.5')?.meters;
-          const spent = meters?.total?.spentBits ?? 0;
+          const asker = kennel.pipeline.sessions.peek('10.0.0.5');
+          if (asker === null) throw new Error('who asked is not known');
+          const spent = asker.meters.total?.spentBits ?? 0;
           expect(spent).toBeGreaterThanOrEqual(spentBefore);
           expect(spent).toBeLessThanOrEqual(2_048);
-          for (const { parent: below } of kennel.pipeline.sessions.peek('10.0.0.5')?.profile.parents() ?? []) {
-            expect(kennel.pipeline.meters.spentInMemory('10.0.0.5', below) ?? 0).toBeLessThanOrEqual(768);
+          for (const { parent: below } of asker.profile.parents()) {
+            expect(kennel.pipeline.meters.spentInMemory(asker.meters, below) ?? 0).toBeLessThanOrEqual(768);
           }
           spentBefore = spent;
         }

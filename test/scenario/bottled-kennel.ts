@@ -123,7 +123,7 @@ export class BottledKennel {
       onChange: (record, change) => {
         if (change.to !== 'released') return;
         sessions.openEpoch(sessions.open(record.session, clock.wallMs()), record.epoch + 1, [record.parent]);
-        meters.openEpoch(record.session, sessions.open(record.session, clock.wallMs()).meters, [record.parent]);
+        meters.openEpoch(sessions.open(record.session, clock.wallMs()).meters, [record.parent]);
       },
     });
     const groups = [...upstreamGroups(config).keys()];

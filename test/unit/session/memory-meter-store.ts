@@ -33,9 +33,9 @@ export class MemoryMeterStore implements MeterStore {
     this.counters.set(counters.session, counters);
   }
 
-  openSessionEpoch(counters: SessionCounters, parents: readonly string[]): void {
+  openSessionEpoch(counters: SessionCounters, scopes: readonly MeterScope[]): void {
     this.saveCounters(counters);
-    for (const parent of [...parents, ALL]) this.meters.delete(keyOf({ session: counters.session, parent }));
+    for (const scope of [...scopes, { session: counters.session, parent: ALL }]) this.meters.delete(keyOf(scope));
   }
 
   openMeterEpoch(): void {

@@ -27,12 +27,12 @@ function below(parent: string, label: string, weight = 1): MeteredName {
 describe('the charge', () => {
   test('goes to the session below the parent, to the session as a whole and to the fleet', () => {
     const meters = new Meters(new MemoryMeterStore(), LIMITS);
-    const session = new SessionMeters();
-    const paid = meters.charge(CLIENT, 0, session, below('a.example', '4157535f53454352'), NOW);
+    const session = new SessionMeters(CLIENT);
+    const paid = meters.charge(session, 0, below('a.example', '4157535f53454352'), NOW);
     expect(paid.parentBits).toBeGreaterThan(40);
     expect(paid.sessionBits).toBeGreaterThan(paid.parentBits);
     expect(paid.fleetBits).toBe(paid.parentBits);
-    const left = meters.read(CLIENT, session, 'a.example', BUDGETS, NOW).remaining;
+    const left = meters.read(session, 'a.example', BUDGETS, NOW).remaining;
     expect(left.parentBits).toBeCloseTo(768 - paid.parentBits);
     expect(left.sessionBits).toBeCloseTo(2048 - paid.sessionBits);
     expect(left.fleetBits).toBeCloseTo(1024 - paid.fleetBits);
@@ -40,23 +40,23 @@ describe('the charge', () => {
 
   test('costs what the price said a moment before, and pricing changes nothing', () => {
     const meters = new Meters(new MemoryMeterStore(), LIMITS);
-    const session = new SessionMeters();
+    const session = new SessionMeters(CLIENT);
     const name = below('a.example', 'build-42');
-    const first = meters.price(CLIENT, session, name, NOW);
-    for (let i = 0; i < 20; i++) meters.price(CLIENT, session, below('a.example', `build-${i}`), NOW);
-    expect(meters.price(CLIENT, session, name, NOW)).toEqual(first);
-    expect(meters.charge(CLIENT, 0, session, name, NOW)).toEqual(first);
+    const first = meters.price(session, name, NOW);
+    for (let i = 0; i < 20; i++) meters.price(session, below('a.example', `build-${i}`), NOW);
+    expect(meters.price(session, name, NOW)).toEqual(first);
+    expect(meters.charge(session, 0, name, NOW)).toEqual(first);
   });
 
   test.each([ALL, PRUNED, '*'])('below a name that reads %s does not overwrite what the session as a whole has spent', (text) => {
     const store = new MemoryMeterStore();
-    const session = new SessionMeters();
+    const session = new SessionMeters(CLIENT);
     const meters = new Meters(store, LIMITS);
     const { parent } = registrableDomain(fromPresentation(text) ?? ROOT);
-    meters.charge(CLIENT, 0, session, below(parent, 'x'), NOW);
-    for (let i = 0; i < 20; i++) meters.charge(CLIENT, 0, session, below('a.example', `4157535f5345435${i}`), NOW);
+    meters.charge(session, 0, below(parent, 'x'), NOW);
+    for (let i = 0; i < 20; i++) meters.charge(session, 0, below('a.example', `4157535f5345435${i}`), NOW);
     const lasting = store.loadMeter({ session: CLIENT, parent: ALL })?.leasedBits ?? 0;
-    meters.charge(CLIENT, 0, session, below(parent, '4157535f53454352'), NOW);
+    meters.charge(session, 0, below(parent, '4157535f53454352'), NOW);
     expect(lasting).toBeGreaterThan(500);
     expect(store.loadMeter({ session: CLIENT, parent: ALL })?.leasedBits).toBeGreaterThanOrEqual(lasting);
     expect(store.loadMeter({ session: CLIENT, parent: PRUNED })).toBeNull();
@@ -64,9 +64,9 @@ describe('the charge', () => {
 
   test('of another session below the same parent is seen by the fleet meter only', () => {
     const meters = new Meters(new MemoryMeterStore(), LIMITS);
-    const [one, other] = [new SessionMeters(), new SessionMeters()];
-    meters.charge(CLIENT, 0, one, below('a.example', '4157535f53454352'), NOW);
-    const left = meters.read('10.0.0.6', other, 'a.example', BUDGETS, NOW).remaining;
+    const [one, other] = [new SessionMeters(CLIENT), new SessionMeters('10.0.0.6')];
+    meters.charge(one, 0, below('a.example', '4157535f53454352'), NOW);
+    const left = meters.read(other, 'a.example', BUDGETS, NOW).remaining;
     expect(left.parentBits).toBe(768);
     expect(left.sessionBits).toBe(2048);
     expect(left.fleetBits).toBeLessThan(1024);
@@ -74,10 +74,10 @@ describe('the charge', () => {
 
   test('counts by the weight of the standing, and not at all for exactly allowlisted names', () => {
     const meters = new Meters(new MemoryMeterStore(), LIMITS);
-    const full = meters.price(CLIENT, new SessionMeters(), below('a.example', 'artifact-7'), NOW);
-    const tenth = meters.price(CLIENT, new SessionMeters(), below('a.example', 'artifact-7', 0.1), NOW);
+    const full = meters.price(new SessionMeters(CLIENT), below('a.example', 'artifact-7'), NOW);
+    const tenth = meters.price(new SessionMeters(CLIENT), below('a.example', 'artifact-7', 0.1), NOW);
     expect(tenth.parentBits).toBeCloseTo(full.parentBits / 10);
-    const none = meters.price(CLIENT, new SessionMeters(), below('a.example', 'artifact-7', 0), NOW);
+    const none = meters.price(new SessionMeters(CLIENT), below('a.example', 'artifact-7', 0), NOW);
     expect(none).toEqual({ parentBits: 0, sessionBits: 0, fleetBits: 0 });
   });
 });
@@ -86,10 +86,10 @@ describe('the lease', () => {
   test('is written before a bit of it is spent, and covers everything spent', () => {
     const store = new MemoryMeterStore();
     const meters = new Meters(store, LIMITS);
-    const session = new SessionMeters();
+    const session = new SessionMeters(CLIENT);
     let spent = 0;
     for (let i = 0; i < 30; i++) {
-      spent += meters.charge(CLIENT, 0, session, below('a.example', `x${i * 7919}`), NOW).parentBits;
+      spent += meters.charge(session, 0, below('a.example', `x${i * 7919}`), NOW).parentBits;
       const leased = store.loadMeter({ session: CLIENT, parent: 'a.example' })?.leasedBits ?? 0;
       expect(leased).toBeGreaterThanOrEqual(spent);
       expect(leased - spent).toBeLessThan(LEASE_BITS);
@@ -100,17 +100,17 @@ describe('the lease', () => {
   test('that cannot be written charges nothing and lets the caller know', () => {
     const store = new MemoryMeterStore();
     const meters = new Meters(store, LIMITS);
-    const session = new SessionMeters();
+    const session = new SessionMeters(CLIENT);
     store.full = true;
-    expect(() => meters.charge(CLIENT, 0, session, below('a.example', 'x'), NOW)).toThrow('full');
-    expect(meters.spent(CLIENT, session, 'a.example', NOW)).toEqual({ parentBits: 0, sessionBits: 0 });
+    expect(() => meters.charge(session, 0, below('a.example', 'x'), NOW)).toThrow('full');
+    expect(meters.spent(session, 'a.example', NOW)).toEqual({ parentBits: 0, sessionBits: 0 });
   });
 
   test('counts as used after a crash', () => {
     const store = new MemoryMeterStore();
     const before = new Meters(store, LIMITS);
-    const { parentBits } = before.charge(CLIENT, 0, new SessionMeters(), below('a.example', '4157535f53454352'), NOW);
-    const after = new Meters(store, LIMITS).spent(CLIENT, new SessionMeters(), 'a.example', NOW);
+    const { parentBits } = before.charge(new SessionMeters(CLIENT), 0, below('a.example', '4157535f53454352'), NOW);
+    const after = new Meters(store, LIMITS).spent(new SessionMeters(CLIENT), 'a.example', NOW);
     expect(after.parentBits).toBeGreaterThanOrEqual(parentBits);
     expect(after.parentBits % LEASE_BITS).toBe(0);
   });
@@ -118,35 +118,35 @@ describe('the lease', () => {
 
 test('a parent pushed out of memory comes back with every bit it has spent', () => {
   const meters = new Meters(new MemoryMeterStore(), LIMITS);
-  const session = new SessionMeters();
-  const { parentBits } = meters.charge(CLIENT, 0, session, below('a.example', '4157535f53454352'), NOW);
-  for (let i = 0; i < 20; i++) meters.charge(CLIENT, 0, session, below(`p${i}.example`, 'www'), NOW);
-  expect(meters.spent(CLIENT, session, 'a.example', NOW).parentBits).toBeGreaterThanOrEqual(parentBits);
-  expect(meters.read(CLIENT, session, 'a.example', BUDGETS, NOW).remaining.fleetBits).toBeLessThanOrEqual(1024 - parentBits);
+  const session = new SessionMeters(CLIENT);
+  const { parentBits } = meters.charge(session, 0, below('a.example', '4157535f53454352'), NOW);
+  for (let i = 0; i < 20; i++) meters.charge(session, 0, below(`p${i}.example`, 'www'), NOW);
+  expect(meters.spent(session, 'a.example', NOW).parentBits).toBeGreaterThanOrEqual(parentBits);
+  expect(meters.read(session, 'a.example', BUDGETS, NOW).remaining.fleetBits).toBeLessThanOrEqual(1024 - parentBits);
 });
 
 test('names that are only priced push no meter out', () => {
   const meters = new Meters(new MemoryMeterStore(), LIMITS);
-  const session = new SessionMeters();
+  const session = new SessionMeters(CLIENT);
   const name = below('a.example', 'www');
-  meters.charge(CLIENT, 0, session, name, NOW);
-  for (let i = 0; i < 2_000; i++) meters.price('10.6.6.6', new SessionMeters(), below(`p${i}.example`, 'www'), NOW);
-  expect(meters.knows(CLIENT, session, name, NOW)).toBe(true);
+  meters.charge(session, 0, name, NOW);
+  for (let i = 0; i < 2_000; i++) meters.price(new SessionMeters('10.6.6.6'), below(`p${i}.example`, 'www'), NOW);
+  expect(meters.knows(session, name, NOW)).toBe(true);
 });
 
 test('what all codes remember together is bounded: the one charged longest ago forgets its names but not its bits', () => {
   const meters = new Meters(new MemoryMeterStore(), { ...LIMITS, codeOctets: 200_000 });
-  const [quiet, busy] = [new SessionMeters(), new SessionMeters()];
+  const [quiet, busy] = [new SessionMeters(CLIENT), new SessionMeters('10.6.6.6')];
   const name = below('a.example', 'www');
-  meters.charge(CLIENT, 0, quiet, name, NOW);
-  const spent = meters.spent(CLIENT, quiet, 'a.example', NOW);
+  meters.charge(quiet, 0, name, NOW);
+  const spent = meters.spent(quiet, 'a.example', NOW);
   const hex = (i: number): string => (i * 2_654_435_761).toString(16).padStart(16, 'f');
-  for (let i = 0; i < 200; i++) meters.charge('10.6.6.6', 0, busy, below('b.example', hex(i)), NOW);
-  expect(meters.knows('10.6.6.6', busy, below('b.example', hex(199)), NOW)).toBe(true);
-  expect(meters.knows(CLIENT, quiet, name, NOW)).toBe(false);
-  expect(meters.spent(CLIENT, quiet, 'a.example', NOW)).toEqual(spent);
+  for (let i = 0; i < 200; i++) meters.charge(busy, 0, below('b.example', hex(i)), NOW);
+  expect(meters.knows(busy, below('b.example', hex(199)), NOW)).toBe(true);
+  expect(meters.knows(quiet, name, NOW)).toBe(false);
+  expect(meters.spent(quiet, 'a.example', NOW)).toEqual(spent);
   // A code larger than the bound itself starts anew as well.
-  for (let i = 0; i < 2_000; i++) meters.charge('10.6.6.6', 0, busy, below('b.example', hex(i)), NOW);
+  for (let i = 0; i < 2_000; i++) meters.charge(busy, 0, below('b.example', hex(i)), NOW);
   expect(busy.total?.code.octets).toBeLessThanOrEqual(200_000);
 });
 
@@ -156,60 +156,72 @@ describe('the refill', () => {
   test.each(['evicted', 'restarted'])('of a meter that is %s is not given a second time', (how) => {
     const store = new MemoryMeterStore();
     let meters = new Meters(store, LIMITS);
-    let session = new SessionMeters();
+    let session = new SessionMeters(CLIENT);
     let left = 768;
     const spendAt = (nowMs: number): void => {
       for (let i = 0; i < 40; i++) {
         const name = below('a.example', `4157535f${(i * 7919 + nowMs).toString(16)}`);
-        left = meters.read(CLIENT, session, 'a.example', refilled, nowMs).remaining.parentBits ?? 0;
-        if (meters.price(CLIENT, session, name, nowMs).parentBits > left) return;
-        meters.charge(CLIENT, 0, session, name, nowMs);
+        left = meters.read(session, 'a.example', refilled, nowMs).remaining.parentBits ?? 0;
+        if (meters.price(session, name, nowMs).parentBits > left) return;
+        meters.charge(session, 0, name, nowMs);
       }
     };
     spendAt(NOW);
     spendAt(NOW + DAY);
-    if (how === 'evicted') for (let i = 0; i < 20; i++) meters.charge(CLIENT, 0, session, below(`p${i}.example`, 'www'), NOW + DAY);
-    else [meters, session] = [new Meters(store, LIMITS), new SessionMeters()];
-    expect(meters.read(CLIENT, session, 'a.example', refilled, NOW + DAY).remaining.parentBits).toBeLessThanOrEqual(left);
+    if (how === 'evicted') for (let i = 0; i < 20; i++) meters.charge(session, 0, below(`p${i}.example`, 'www'), NOW + DAY);
+    else [meters, session] = [new Meters(store, LIMITS), new SessionMeters(CLIENT)];
+    expect(meters.read(session, 'a.example', refilled, NOW + DAY).remaining.parentBits).toBeLessThanOrEqual(left);
   });
 
   test('gives bits back by the day and never more than the budget', () => {
     const meters = new Meters(new MemoryMeterStore(), LIMITS);
-    const session = new SessionMeters();
-    for (let i = 0; i < 8; i++) meters.charge(CLIENT, 0, session, below('a.example', `4157535f5345${i}352`), NOW);
-    const spent = 768 - (meters.read(CLIENT, session, 'a.example', refilled, NOW).remaining.parentBits ?? 0);
+    const session = new SessionMeters(CLIENT);
+    for (let i = 0; i < 8; i++) meters.charge(session, 0, below('a.example', `4157535f5345${i}352`), NOW);
+    const spent = 768 - (meters.read(session, 'a.example', refilled, NOW).remaining.parentBits ?? 0);
     expect(spent).toBeGreaterThan(256);
-    expect(meters.read(CLIENT, session, 'a.example', refilled, NOW + DAY).remaining.parentBits).toBeCloseTo(768 - spent + 256);
-    expect(meters.read(CLIENT, session, 'a.example', refilled, NOW + 30 * DAY).remaining.parentBits).toBe(768);
+    expect(meters.read(session, 'a.example', refilled, NOW + DAY).remaining.parentBits).toBeCloseTo(768 - spent + 256);
+    expect(meters.read(session, 'a.example', refilled, NOW + 30 * DAY).remaining.parentBits).toBe(768);
   });
 
   test('has happened before what was spent is told', () => {
     const meters = new Meters(new MemoryMeterStore(), LIMITS);
-    const session = new SessionMeters();
-    for (let i = 0; i < 8; i++) meters.charge(CLIENT, 0, session, below('a.example', `4157535f5345435${i}`), NOW);
-    const before = meters.read(CLIENT, session, 'a.example', refilled, NOW).spent.parentBits;
-    const after = meters.read(CLIENT, session, 'a.example', refilled, NOW + DAY).spent.parentBits;
+    const session = new SessionMeters(CLIENT);
+    for (let i = 0; i < 8; i++) meters.charge(session, 0, below('a.example', `4157535f5345435${i}`), NOW);
+    const before = meters.read(session, 'a.example', refilled, NOW).spent.parentBits;
+    const after = meters.read(session, 'a.example', refilled, NOW + DAY).spent.parentBits;
     expect(after).toBeCloseTo(before - 256);
   });
 
   test('does not happen without a rate, nor when the clock is set back', () => {
     const meters = new Meters(new MemoryMeterStore(), LIMITS);
-    const session = new SessionMeters();
-    meters.charge(CLIENT, 0, session, below('a.example', '4157535f53454352'), NOW);
-    const left = meters.read(CLIENT, session, 'a.example', BUDGETS, NOW).remaining.parentBits;
-    expect(meters.read(CLIENT, session, 'a.example', BUDGETS, NOW + 365 * DAY).remaining.parentBits).toBe(left);
-    expect(meters.read(CLIENT, session, 'a.example', refilled, NOW - DAY).remaining.parentBits).toBe(left);
+    const session = new SessionMeters(CLIENT);
+    meters.charge(session, 0, below('a.example', '4157535f53454352'), NOW);
+    const left = meters.read(session, 'a.example', BUDGETS, NOW).remaining.parentBits;
+    expect(meters.read(session, 'a.example', BUDGETS, NOW + 365 * DAY).remaining.parentBits).toBe(left);
+    expect(meters.read(session, 'a.example', refilled, NOW - DAY).remaining.parentBits).toBe(left);
   });
 });
 
 test('a release lets the session start at 0 but not the fleet', () => {
   const store = new MemoryMeterStore();
   const meters = new Meters(store, LIMITS);
-  const session = new SessionMeters();
-  meters.charge(CLIENT, 0, session, below('a.example', '4157535f53454352'), NOW);
-  const fleetBefore = meters.read(CLIENT, session, 'a.example', BUDGETS, NOW).remaining.fleetBits;
-  store.openSessionEpoch({ session: CLIENT, epoch: 1, score: 0, firstSeenMs: NOW, lastSeenMs: NOW }, ['a.example']);
-  meters.openEpoch(CLIENT, session, ['a.example']);
-  const left = meters.read(CLIENT, session, 'a.example', BUDGETS, NOW).remaining;
+  const session = new SessionMeters(CLIENT);
+  meters.charge(session, 0, below('a.example', '4157535f53454352'), NOW);
+  const fleetBefore = meters.read(session, 'a.example', BUDGETS, NOW).remaining.fleetBits;
+  store.openSessionEpoch({ session: CLIENT, epoch: 1, score: 0, firstSeenMs: NOW, lastSeenMs: NOW }, [
+    { session: CLIENT, parent: 'a.example' },
+  ]);
+  meters.openEpoch(session, ['a.example']);
+  const left = meters.read(session, 'a.example', BUDGETS, NOW).remaining;
   expect(left).toEqual({ parentBits: 768, sessionBits: 2048, fleetBits: fleetBefore });
+});
+
+test('the addresses of one IPv6 /64 spend one budget below a parent, and each its own over all parents', () => {
+  const meters = new Meters(new MemoryMeterStore(), LIMITS);
+  const [one, neighbour, stranger] = ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1'].map((address) => new SessionMeters(address));
+  if (one === undefined || neighbour === undefined || stranger === undefined) throw new Error('three addresses make three sessions');
+  const { parentBits } = meters.charge(one, 0, below('a.example', '4157535f53454352'), NOW);
+  expect(meters.read(neighbour, 'a.example', BUDGETS, NOW).remaining.parentBits).toBeCloseTo(768 - parentBits);
+  expect(meters.read(neighbour, 'a.example', BUDGETS, NOW).remaining.sessionBits).toBe(2048);
+  expect(meters.read(stranger, 'a.example', BUDGETS, NOW).remaining.parentBits).toBe(768);
 });

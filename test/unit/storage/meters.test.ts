@@ -100,7 +100,7 @@ describe('pruning meters', () => {
     meters.saveMeters([meter('s', 'a.example', 100), meter('s', 'b.example', 200), meter('s', ALL, 300)]);
     pruneMeters(upkeep, { meters: 1, sessions: NO_BOUND });
     expect(bits(meters, 's', 'b.example')).toBe(200);
-    meters.openSessionEpoch({ ...seen('s', 0), epoch: 1 }, ['b.example']);
+    meters.openSessionEpoch({ ...seen('s', 0), epoch: 1 }, [{ session: 's', parent: 'b.example' }]);
     expect(bits(meters, 's', 'b.example')).toBe(0);
   });
 });
