@@ -91,9 +91,8 @@ export class LeakMeter {
     return this.#past === null ? benignBits(sent.labels) + untrainedTypeBits(sent.qtype) : this.#past.price(sent);
   }
 
-  /** Learns a send; returns the bits it cost, which is what `price` said just before. */
-  charge(sent: Sent): number {
-    const bits = this.price(sent);
+  /** Learns a send; returns the bits it cost. `bits` is what `price` said just before, for a caller who has asked already. */
+  charge(sent: Sent, bits: number = this.price(sent)): number {
     this.#past ??= new Past(this.#maxNames);
     this.#past.learn(sent);
     this.#spentBits += bits;

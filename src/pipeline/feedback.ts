@@ -18,7 +18,7 @@ const FEEDBACK_TTL_SECONDS = 0;
 export function answerFeedback(k: Pipeline, context: QueryContext, topic: FeedbackTopic): ResponseContent {
   const { qname, qtype } = context.query.question;
   const texts = textsOf(k, context, topic);
-  if (texts !== null && qtype === RRTYPE.TXT) {
+  if (texts !== null && texts.length > 0 && qtype === RRTYPE.TXT) {
     return { rcode: RCODE.NOERROR, answers: texts.map((text) => txtRecord(qname, [text], FEEDBACK_TTL_SECONDS)), authority: [] };
   }
   const rcode = texts === null ? RCODE.NXDOMAIN : RCODE.NOERROR;

@@ -36,7 +36,7 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
   if (!group.available()) return Promise.resolve(troubleOf('all-down', group));
 
   const wallMs = k.clock.wallMs();
-  const paid = k.meters.charge(session.meters, session.epoch, metered, wallMs);
+  const paid = k.meters.charge(session.meters, session.epoch, metered, wallMs, judgement.price ?? undefined);
   k.metrics.leaked(policy.name, paid.parentBits);
   const permit = grantSend(qname, qtype, paid.parentBits);
   // Not before: a registry must not see the domain of a refused name either.

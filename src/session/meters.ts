@@ -173,10 +173,9 @@ export class Meters {
 
   /**
    * Charges a send to every scope it concerns, in the tick of the send. Throws when a lease cannot be written; then nothing is
-   * charged and nothing may be sent. Returns the price paid.
+   * charged and nothing may be sent. `price` is what `price` said in this tick. Returns what was paid.
    */
-  charge(meters: SessionMeters, epoch: number, name: MeteredName, nowMs: number): Price {
-    const price = this.price(meters, name, nowMs);
+  charge(meters: SessionMeters, epoch: number, name: MeteredName, nowMs: number, price: Price = this.price(meters, name, nowMs)): Price {
     if (name.weight === 0) return price;
     const { parent, total, fleet } = this.#scopes(meters, name.parent, nowMs);
     const bits: readonly (readonly [Meter, number])[] = [
@@ -196,9 +195,9 @@ export class Meters {
       meter.leasedBits = meter.leaseFor(cost) ?? meter.leasedBits;
       meter.spentBits += cost;
     }
-    parent.code.charge({ labels: name.labels, qtype: name.qtype });
-    total.code.charge({ labels: name.allLabels, qtype: name.qtype });
-    fleet.code.charge({ labels: name.labels, qtype: name.qtype });
+    parent.code.charge({ labels: name.labels, qtype: name.qtype }, price.parentBits / name.weight);
+    total.code.charge({ labels: name.allLabels, qtype: name.qtype }, price.sessionBits / name.weight);
+    fleet.code.charge({ labels: name.labels, qtype: name.qtype }, price.fleetBits / name.weight);
     this.#keep(this.#sessionParents, parent, this.#limits.sessionParents);
     this.#keep(this.#fleet, fleet, this.#limits.fleetParents);
     for (const meter of [parent, total, fleet]) this.#noteLearned(meter);

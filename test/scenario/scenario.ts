@@ -16,6 +16,8 @@ const expectation = z.strictObject({
   /** Addresses, texts and targets of the answer records, in order. */
   answers: z.array(z.string()).optional(),
   tc: z.boolean().optional(),
+  /** An SOA in the authority section: the answer says how long its no may be kept. */
+  soa: z.boolean().optional(),
   ede: z.array(z.number()).optional(),
   /** Part of the first EXTRA-TEXT. */
   edeText: z.string().optional(),
@@ -126,6 +128,7 @@ async function askAndCompare(
     rcode: reply.rcode,
     answers: reply.answers.map(textOf),
     tc: reply.flags.tc,
+    soa: reply.authorities.some((record) => record.type === 'SOA'),
     ede: reply.ede.map(({ code }) => code),
     sent: kennel.sent.slice(sentBefore).map((sent) => sent.name),
     state: kennel.pipeline.quarantines.stateOf(client ?? '10.0.0.5'),
