@@ -41,17 +41,23 @@ describe('the score', () => {
     );
   });
 
-  test.each(['nameOctets', 'fanOut', 'bulkTypeQueries', 'unforwardableQueries', 'leakBits', 'parentBits', 'sessionBits', 'unlistedParents'] as const)(
-    'never falls when %s grows',
-    (field) => {
-      fc.assert(
-        fc.property(observations, fc.integer({ min: 0, max: 1000 }), (observation, more) => {
-          const grown = { ...observation, [field]: observation[field] + more };
-          expect(assess(grown).score).toBeGreaterThanOrEqual(assess(observation).score);
-        }),
-      );
-    },
-  );
+  test.each([
+    'nameOctets',
+    'fanOut',
+    'bulkTypeQueries',
+    'unforwardableQueries',
+    'leakBits',
+    'parentBits',
+    'sessionBits',
+    'unlistedParents',
+  ] as const)('never falls when %s grows', (field) => {
+    fc.assert(
+      fc.property(observations, fc.integer({ min: 0, max: 1000 }), (observation, more) => {
+        const grown = { ...observation, [field]: observation[field] + more };
+        expect(assess(grown).score).toBeGreaterThanOrEqual(assess(observation).score);
+      }),
+    );
+  });
 
   test('never falls when the domain is younger', () => {
     fc.assert(
