@@ -54,6 +54,8 @@ export interface AskOptions {
   readonly type?: string;
   /** Without OPT, as plain glibc asks. */
   readonly plain?: boolean;
+  /** With AD, as a client asks that wants to see it (RFC 6840 §5.7). */
+  readonly wantsAd?: boolean;
 }
 
 /** Tuesday; any fixed moment will do. */
@@ -70,6 +72,7 @@ export class BottledKennel {
   /** Domain ages the look-up would have found, by ICANN registrable domain. */
   readonly ages = new Map<string, number>();
   readonly agesAsked: string[] = [];
+  readonly groupsTrustedForAd = new Set<string>();
   #nowMs = 0;
   #id = 0;
 
@@ -148,7 +151,7 @@ export class BottledKennel {
       upstreams: new Map(
         groups.map((id) => [id, { id, available: () => true, exchange: (permit: SendPermit) => this.#exchange(id, permit) }]),
       ),
-      groupsTrustedForAd: new Set(),
+      groupsTrustedForAd: this.groupsTrustedForAd,
       ages: {
         ageDays: (domain) => {
           this.agesAsked.push(domain);
@@ -202,7 +205,7 @@ function queryPacket(name: string, options: AskOptions): Uint8Array {
   return dnsPacket.encode({
     type: 'query',
     id: 4711,
-    flags: dnsPacket.RECURSION_DESIRED,
+    flags: dnsPacket.RECURSION_DESIRED | (options.wantsAd === true ? dnsPacket.AUTHENTIC_DATA : 0),
     questions: [{ type: packetType(options.type ?? 'A'), name }],
     additionals: options.plain === true ? [] : [opt],
   });
