@@ -53,6 +53,12 @@ interface Pending {
 
 const RESTARTS = 1;
 
+/**
+ * A writing thread holds one batch of at most a few megabytes at a time. Without a limit V8 lets the garbage of batches pile up in
+ * proportion to the machine's memory.
+ */
+const HEAP_LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 };
+
 export function startWriterThread<Body>(options: WriterThreadOptions): WriterThread<Body> {
   const pending = new Map<number, Pending>();
   let nextId = 1;
@@ -106,7 +112,7 @@ export function startWriterThread<Body>(options: WriterThreadOptions): WriterThr
   };
   const start = (): void => {
     // No flags of the parent: a loader or an inspector there is none of the worker's business.
-    const current = new Worker(options.script, { workerData: options.workerData, execArgv: [] });
+    const current = new Worker(options.script, { workerData: options.workerData, execArgv: [], resourceLimits: HEAP_LIMITS });
     let crash: string | null = null;
     current.on('message', onMessage);
     current.on('error', (error) => {
