@@ -1,6 +1,6 @@
 /**
- * Zones whose answers in 127.0.0.0/8 are codes and no addresses (DNS blocklists, RFC 5782 §2.1), from their operators'
- * documentation. Data only; what may pass because of it is `aliases.ts`.
+ * Zones whose answers in 127.0.0.0/8 are codes and no addresses (DNS blocklists, RFC 5782 §2.1). Written by hand,
+ * never complete. Data only; what may pass because of it is `aliases.ts`.
  */
 
 /** Registrable domains and zones; every name below one counts. */
