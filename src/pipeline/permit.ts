@@ -1,5 +1,6 @@
 /**
- * The one way to an upstream socket: a permit that only the charge step can make, for exactly one question, used once.
+ * The one way to an upstream socket: a permit for exactly one question, used once. Only the charge step makes one, and Kennel's own
+ * look-up of registry hosts, whose names come from a fixed table.
  * Every way to send (first try, retry, failover, TC to TCP) works from the permit, never from the client's packet.
  */
 import type { QName } from '../wire/name.ts';
@@ -14,7 +15,7 @@ export interface SendPermit {
   readonly chargedBits: number;
 }
 
-/** Called by the charge step alone (a test greps for other callers). */
+/** Called by `send.ts` and `own-look-up.ts` alone (a test fails for other callers). */
 export function grantSend(qname: QName, qtype: number, chargedBits: number): SendPermit {
   const permit: SendPermit = Object.freeze({ qname, qtype, chargedBits });
   made.add(permit);
