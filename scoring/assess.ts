@@ -41,7 +41,13 @@ export const SIGNAL_RULES: readonly SignalRule[] = [
 ];
 
 /** How much of the points stays, by who vouches for the parent. None is exempt. */
-export const STANDING_WEIGHTS: Readonly<Record<Standing, number>> = { trusted: 0.05, allowlisted: 0.1, popular: 0.1, unlisted: 1 };
+export const STANDING_WEIGHTS: Readonly<Record<Standing, number>> = {
+  trusted: 0.05,
+  allowlisted: 0.1,
+  popular: 0.1,
+  encoder: 0.1,
+  unlisted: 1,
+};
 
 const MAX_SCORE = 100;
 

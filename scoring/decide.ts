@@ -12,6 +12,11 @@ export type VerdictReason =
   | 'type'
   | 'label-octets'
   | 'default-deny'
+  | 'doh-endpoint'
+  | 'secret'
+  | 'canary'
+  | 'key-shape'
+  | 'first-contact'
   | 'score'
   | 'parent-budget'
   | 'session-budget'
@@ -34,6 +39,12 @@ export interface DecideInput {
   readonly remaining: BitsPerScope<number | null>;
   /** The session is in quarantine already. */
   readonly quarantined: boolean;
+  /** What was found in the name, if anything. */
+  readonly secret: 'secret' | 'canary' | 'key-shape' | null;
+  /** A known DNS-over-HTTPS service that the policy refuses. */
+  readonly refusedDohEndpoint: boolean;
+  /** Bits one name may cost because its parent is new to everybody; null when it isn't, or the policy doesn't mind. */
+  readonly firstContactBits: number | null;
 }
 
 export interface BitsPerScope<Bits> {
@@ -67,12 +78,16 @@ export function decide(input: DecideInput): Verdict {
   const { assessment, thresholds } = input;
   if (input.listing === 'blocked') return refusal('blocked', 'name');
   if (input.quarantined) return refusal('quarantined', 'name');
+  // One hit is enough, whatever the score: a secret fits into one query.
+  if (input.secret !== null) return { kind: 'quarantine', reason: input.secret, refuseAs: 'name' };
   // Written so that NaN, an error in a signal, never passes.
   if (!(assessment.score < thresholds.quarantine)) return { kind: 'quarantine', reason: 'score', refuseAs: 'name' };
   if (!input.typeAllowed) return refusal('type', 'type');
   if (!input.labelsAllowed) return refusal('label-octets', 'name');
   if (input.listing === 'denied-by-default') return refusal('default-deny', 'name');
+  if (input.refusedDohEndpoint) return refusal('doh-endpoint', 'name');
   if (assessment.score >= thresholds.refuse) return refusal('score', refusalScope(input));
+  if (isFirstContactTooLong(input)) return refusal('first-contact', 'name');
   const spent = spentBudget(input);
   if (spent !== null) return refusal(spent, refusalScope(input));
   if (assessment.score >= thresholds.flag) return { kind: 'flag', reason: 'flagged', refuseAs: null };
@@ -97,6 +112,11 @@ function spentBudget(input: DecideInput): 'parent-budget' | 'session-budget' | '
   if (exceeds(neededBits(charge.sessionBits), remaining.sessionBits)) return 'session-budget';
   if (exceeds(neededBits(charge.fleetBits), remaining.fleetBits)) return 'fleet-budget';
   return null;
+}
+
+/** Names that were sent before stay answered; apex and common host names are cheap by the prior. */
+function isFirstContactTooLong({ charge, firstContactBits, knownName }: DecideInput): boolean {
+  return charge !== null && firstContactBits !== null && !knownName && !(charge.parentBits <= firstContactBits);
 }
 
 function exceeds(neededBits: number, remainingBits: number | null): boolean {

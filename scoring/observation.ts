@@ -3,11 +3,17 @@
  * Owns the input and output shapes of `assess` and `decide`; computing them is the caller's work.
  */
 
-/** How the operator or the world vouches for the name's parent. */
-export type Standing = 'trusted' | 'allowlisted' | 'popular' | 'unlisted';
+/**
+ * How the operator or the world vouches for the name's parent. `encoder`: a shipped list knows that services put data into names there
+ * (DNSBL and antivirus look-ups, tenants of a cloud): budgeted in its own way, never exempt.
+ */
+export type Standing = 'trusted' | 'allowlisted' | 'popular' | 'encoder' | 'unlisted';
 
-/** Age of the ICANN registrable domain in days; `unknown` is a value of its own and not "young". */
-export type DomainAge = number | 'unknown';
+/**
+ * Age of the ICANN registrable domain in days. `no-date`: its registry was asked and gives none. `unknown`: nobody has answered yet.
+ * Both are values of their own and not "young".
+ */
+export type DomainAge = number | 'no-date' | 'unknown';
 
 export interface Observation {
   /** Labels below the registrable domain, leftmost first, as octet strings (one char per octet, lower-cased). */
@@ -34,6 +40,12 @@ export interface Observation {
   readonly sessionBits: number;
   /** Unlisted parents this session has asked below, this one included. */
   readonly unlistedParents: number;
+  /** Days since the fleet first sent a name below this parent; 0 when it never did. */
+  readonly parentKnownDays: number;
+  /** The name belongs to a resolver of its own (DNS over HTTPS, TLS, QUIC): reaching it is a way around this one. */
+  readonly dohEndpoint: boolean;
+  /** A registered secret, a canary or the form of a well-known key was found in the name. */
+  readonly secret: boolean;
 }
 
 /** One measured value and the points it adds to the score (negative points are allowed). */
@@ -62,4 +74,7 @@ export interface Budgets {
   readonly fleetParentBits: number | null;
   readonly parentRefillBitsPerDay: number;
   readonly sessionRefillBitsPerDay: number;
+  /** In place of `parentBits` below an entry of the list of legitimate encoders. */
+  readonly encoderBits: number | null;
+  readonly encoderRefillBitsPerDay: number;
 }

@@ -2,13 +2,17 @@
  * Thresholds and budgets of each preset, every number with its source.
  * Data only: comparing a score or a charge with them is `decide.ts`, keeping count is the caller's work.
  */
-import type { Budgets, Thresholds } from './observation.ts';
+import type { Budgets, Standing, Thresholds } from './observation.ts';
 
 export type PresetName = 'interactive' | 'agent' | 'batch' | 'scheduled' | 'homelab';
 
 export interface Preset {
   readonly thresholds: Thresholds;
   readonly budgets: Budgets;
+  /** Bits that one name may cost below a parent on first contact; null: first contact is not limited. */
+  readonly firstContactBits: number | null;
+  /** What follows from a name of a known DNS-over-HTTPS service. */
+  readonly dohEndpoints: 'refuse' | 'score';
 }
 
 /** Chosen on the development captures; the table in `scoring/README.md` shows what they give. */
@@ -22,6 +26,8 @@ const UNATTENDED: Budgets = {
   fleetParentBits: 1024,
   parentRefillBitsPerDay: 0,
   sessionRefillBitsPerDay: 0,
+  encoderBits: 32_768,
+  encoderRefillBitsPerDay: 32_768,
 };
 
 /**
@@ -42,12 +48,28 @@ const HOMELAB: Budgets = {
   fleetParentBits: 4096,
   parentRefillBitsPerDay: 1024,
   sessionRefillBitsPerDay: 32_768,
+  encoderBits: 131_072,
+  encoderRefillBitsPerDay: 131_072,
 };
 
+/** The budgets that apply below one parent: an encoder's names carry data by design, so it has its own. */
+export function budgetsFor(budgets: Budgets, standing: Standing): Budgets {
+  if (standing !== 'encoder') return budgets;
+  return {
+    ...budgets,
+    parentBits: budgets.encoderBits,
+    fleetParentBits: budgets.encoderBits === null ? null : budgets.encoderBits * ENCODER_FLEET,
+    parentRefillBitsPerDay: budgets.encoderRefillBitsPerDay,
+  };
+}
+
+/** How many sessions' worth of encoder budget the whole fleet has below one encoder. */
+const ENCODER_FLEET = 8;
+
 export const PRESETS: Readonly<Record<PresetName, Preset>> = {
-  interactive: { thresholds: THRESHOLDS, budgets: INTERACTIVE },
-  agent: { thresholds: THRESHOLDS, budgets: UNATTENDED },
-  batch: { thresholds: THRESHOLDS, budgets: UNATTENDED },
-  scheduled: { thresholds: THRESHOLDS, budgets: UNATTENDED },
-  homelab: { thresholds: THRESHOLDS, budgets: HOMELAB },
+  interactive: { thresholds: THRESHOLDS, budgets: INTERACTIVE, firstContactBits: null, dohEndpoints: 'score' },
+  agent: { thresholds: THRESHOLDS, budgets: UNATTENDED, firstContactBits: null, dohEndpoints: 'score' },
+  batch: { thresholds: THRESHOLDS, budgets: UNATTENDED, firstContactBits: null, dohEndpoints: 'score' },
+  scheduled: { thresholds: THRESHOLDS, budgets: UNATTENDED, firstContactBits: null, dohEndpoints: 'score' },
+  homelab: { thresholds: THRESHOLDS, budgets: HOMELAB, firstContactBits: null, dohEndpoints: 'score' },
 };

@@ -44,7 +44,7 @@ const CACHE_SECONDS = 300;
 const SECONDS_PER_DAY = 86_400;
 const HIGHEST_LABEL_OCTET = 126;
 /** Meters of popular parents count at the weight the server gives them. */
-const METER_WEIGHTS: Readonly<Record<Standing, number>> = { trusted: 0, allowlisted: 0.1, popular: 0.1, unlisted: 1 };
+const METER_WEIGHTS: Readonly<Record<Standing, number>> = { trusted: 0, allowlisted: 0.1, popular: 0.1, encoder: 1, unlisted: 1 };
 
 export type StandingOf = (parent: string, qname: QName) => Standing;
 
@@ -118,7 +118,14 @@ function decideOne(
   const charge = isHit ? null : { parentBits: weight * meter.price(below), sessionBits: weight * session.total.price(whole), fleetBits: 0 };
   const typeAllowed = ALLOWED_TYPES.has(qtype);
   const labelsAllowed = allLabels.every(isPlain);
-  const asked = { parent, nameKey: qname, qtype, unforwardable: !typeAllowed || !labelsAllowed, unlisted: standing === 'unlisted' };
+  const asked = {
+    parent,
+    nameKey: qname,
+    qtype,
+    unforwardable: !typeAllowed || !labelsAllowed,
+    unlisted: standing === 'unlisted',
+    atMs: atSeconds * 1000,
+  };
   const parentBits = session.parentBits.get(parent) ?? 0;
   const observation: Observation = {
     labels,
@@ -130,6 +137,9 @@ function decideOne(
     leakBits: charge?.parentBits ?? 0,
     parentBits,
     sessionBits: session.totalBits,
+    parentKnownDays: 0,
+    dohEndpoint: false,
+    secret: false,
   };
   const assessment = assess(observation);
   const { budgets } = rules;
@@ -148,6 +158,9 @@ function decideOne(
       fleetBits: null,
     },
     quarantined: session.quarantined,
+    secret: null,
+    refusedDohEndpoint: false,
+    firstContactBits: null,
   });
   if (!session.quarantined) session.profile.record(asked, assessment.score);
   if (verdict.kind === 'quarantine') session.quarantined = true;

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
+import { SecretMatcher } from '../scoring/secrets/secret-matcher.ts';
 import type { HashKey } from '../scoring/sketch/keyed-hash.ts';
 import { createAnswerCache } from './cache/answer-cache.ts';
 import { createInFlight } from './cache/in-flight.ts';
@@ -240,6 +241,7 @@ function assemble(
     upstreams: groups,
     groupsTrustedForAd: groupsOnThisMachine(config),
     ages,
+    secrets: new SecretMatcher(),
     decisions: storage.decisions,
     metrics,
   };

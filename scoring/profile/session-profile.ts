@@ -17,6 +17,16 @@ export interface Asked {
   readonly unforwardable: boolean;
   /** Whether the parent's standing is `unlisted`. */
   readonly unlisted: boolean;
+  /** Monotonic milliseconds. */
+  readonly atMs: number;
+}
+
+/** What an upstream answered to one query of the session. */
+export interface Answered {
+  readonly parent: string;
+  readonly rcode: number;
+  /** RDATA of the answer section, DNSSEC records left out. */
+  readonly rdata: readonly { readonly type: number; readonly octets: Uint8Array }[];
 }
 
 /** The counts an `Observation` needs, as if the query were already included. */
@@ -83,6 +93,11 @@ export class SessionProfile {
     if (isBulkType(asked.qtype)) counts.bulkTypeQueries++;
     if (asked.unforwardable) counts.unforwardableQueries++;
     counts.maxScore = Math.max(counts.maxScore, score);
+  }
+
+  /** Includes an answer that came from an upstream for this session. */
+  recordAnswer(answered: Answered): void {
+    void answered;
   }
 
   /** All parents held, the highest score first. */

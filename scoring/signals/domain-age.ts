@@ -5,14 +5,14 @@
  */
 import type { Observation } from '../observation.ts';
 
-/** Days of youth: 0 from one year on, and for an unknown age. */
+/** Days of youth: 0 from one year on, and where the age isn't known. */
 export function domainYouthDays({ age }: Observation): number {
-  return age === 'unknown' ? 0 : Math.max(YEAR_DAYS - Math.max(age, 0), 0);
+  return typeof age === 'string' ? 0 : Math.max(YEAR_DAYS - Math.max(age, 0), 0);
 }
 
-/** What is shown as the signal's value: the age itself, −1 for unknown. */
+/** What is shown as the signal's value: the age itself, −1 where it isn't known. */
 export function domainAgeShown({ age }: Observation): number {
-  return age === 'unknown' ? -1 : age;
+  return typeof age === 'string' ? -1 : age;
 }
 
 export const YEAR_DAYS = 365;

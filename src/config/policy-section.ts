@@ -151,7 +151,15 @@ function readType(text: string, path: Path, problems: Problems): string[] {
 function readBudgets(written: WrittenPolicy['budgets'], preset: Budgets, path: Path, problems: Problems): Budgets {
   if (written === undefined) return preset;
   if (written === 'off') {
-    return { parentBits: null, sessionBits: null, fleetParentBits: null, parentRefillBitsPerDay: 0, sessionRefillBitsPerDay: 0 };
+    return {
+      parentBits: null,
+      sessionBits: null,
+      fleetParentBits: null,
+      parentRefillBitsPerDay: 0,
+      sessionRefillBitsPerDay: 0,
+      encoderBits: null,
+      encoderRefillBitsPerDay: 0,
+    };
   }
   const parentBits = written.parentBits ?? preset.parentBits;
   const sessionBits = written.sessionBits ?? preset.sessionBits;
@@ -173,6 +181,8 @@ function readBudgets(written: WrittenPolicy['budgets'], preset: Budgets, path: P
     fleetParentBits,
     parentRefillBitsPerDay: refill(parentBits, preset.parentRefillBitsPerDay),
     sessionRefillBitsPerDay: refill(sessionBits, preset.sessionRefillBitsPerDay),
+    encoderBits: preset.encoderBits,
+    encoderRefillBitsPerDay: preset.encoderRefillBitsPerDay,
   };
 }
 

@@ -4,12 +4,15 @@
  */
 import { assess } from '../../scoring/assess.ts';
 import { decide, type Verdict } from '../../scoring/decide.ts';
+import { isFirstContact } from '../../scoring/first-contact.ts';
 import type { Assessment, Observation } from '../../scoring/observation.ts';
+import { budgetsFor } from '../../scoring/presets.ts';
 import type { Asked } from '../../scoring/profile/session-profile.ts';
+import type { SecretFound } from '../../scoring/secrets/secret-matcher.ts';
 import { questionKey } from '../cache/question-key.ts';
 import { classifyName, type RoutedName } from '../policy/classify-name.ts';
 import type { ListEntry, Policy } from '../policy/policy.ts';
-import { type RegistrableDomain, registrableDomain } from '../policy/registrable-domain.ts';
+import { domainBelow, type RegistrableDomain, registrableDomain } from '../policy/registrable-domain.ts';
 import type { MeteredName, Price } from '../session/meters.ts';
 import type { HeldRefusal, Session } from '../session/session.ts';
 import { labelsOf, type QName } from '../wire/name.ts';
@@ -31,6 +34,9 @@ export interface Judgement {
   readonly assessment: Assessment;
   /** Always what enforcing would do. */
   readonly verdict: Verdict;
+  readonly secret: SecretFound | null;
+  /** Nobody asked below its parent until lately and nothing is known about it: the name gets only a few bits. */
+  readonly firstContact: boolean;
   /** The list entry that the verdict follows from or that covers the name. */
   readonly entry: ListEntry | null;
 }
@@ -39,10 +45,12 @@ export interface Judgement {
 const HIGHEST_LABEL_OCTET = 126;
 
 /** Bits count in full for a name nobody vouches for. The bound on what leaves is the budget divided by the weight. */
-const WEIGHT = { trusted: 0, allowlisted: 0.1, popular: 0.1, unlisted: 1 } as const;
+const WEIGHT = { trusted: 0, allowlisted: 0.1, popular: 0.1, encoder: 1, unlisted: 1 } as const;
+
+const MS_PER_DAY = 86_400_000;
 
 /** What judging needs of the pipeline: nothing that sends, stores or records. */
-export type Judging = Pick<Pipeline, 'clock' | 'naming' | 'meters' | 'inFlight' | 'ages'> & {
+export type Judging = Pick<Pipeline, 'clock' | 'naming' | 'meters' | 'inFlight' | 'ages' | 'secrets'> & {
   readonly cache: Pick<Pipeline['cache'], 'peek'>;
   readonly quarantines: Pick<Pipeline['quarantines'], 'stateOf'>;
 };
@@ -51,30 +59,39 @@ export type Judging = Pick<Pipeline, 'clock' | 'naming' | 'meters' | 'inFlight' 
 export function judge(k: Judging, session: Session, policy: Policy, routed: RoutedName, qname: QName, qtype: number): Judgement {
   const nowMs = k.clock.monotonicMs();
   const wallMs = k.clock.wallMs();
-  const domain = registrableDomain(qname);
+  const domain = routed.encoder === null ? registrableDomain(qname) : domainBelow(qname, routed.encoder);
+  const unlisted = routed.standing === 'unlisted';
   const weight = routed.entry?.exact === true ? 0 : WEIGHT[routed.standing];
-  const metered: MeteredName = { parent: domain.parent, labels: domain.labels, allLabels: labelsOf(qname), qtype, weight };
+  const metered: MeteredName = { parent: domain.parent, labels: domain.labels, allLabels: labelsOf(qname), qtype, weight, unlisted };
 
   const quarantined = k.quarantines.stateOf(session.key) === 'quarantined' && !policy.stillAllows(qname, routed.standing);
   const lookUp = peek(k, routed.group, qname, qtype, nowMs);
   const wouldSend = lookUp.kind === 'send' && !quarantined;
   const price = wouldSend ? k.meters.price(session.meters, metered, wallMs) : null;
-  const { spent, remaining } = k.meters.read(session.meters, domain.parent, policy.budgets, wallMs);
+  const { spent, remaining } = k.meters.read(session.meters, domain.parent, budgetsFor(policy.budgets, routed.standing), wallMs);
 
   const typeAllowed = policy.allowedTypes.has(qtype);
   const labelsAllowed = !hasHighOctet(metered.allLabels);
   const unforwardable = !typeAllowed || !labelsAllowed;
-  const asked: Asked = { parent: domain.parent, nameKey: qname, qtype, unforwardable, unlisted: routed.standing === 'unlisted' };
+  const asked: Asked = { parent: domain.parent, nameKey: qname, qtype, unforwardable, unlisted, atMs: nowMs };
+  const age = domain.icannDomain === null || !unlisted ? 'unknown' : k.ages.knownAgeDays(domain.icannDomain);
+  const firstSentMs = k.meters.firstSentMs(domain.parent);
+  const parentKnownDays = firstSentMs === null ? 0 : Math.max(0, wallMs - firstSentMs) / MS_PER_DAY;
+  const firstContact = unlisted && policy.firstContactBits !== null && isFirstContact(age, parentKnownDays);
+  const secret = k.secrets.find(domain.parent, metered.allLabels, session.trail);
   const observation: Observation = {
     labels: domain.labels,
     nameOctets: qname.length,
     qtype,
     standing: routed.standing,
-    age: domain.icannDomain === null || routed.standing !== 'unlisted' ? 'unknown' : k.ages.knownAgeDays(domain.icannDomain),
+    age,
     ...session.profile.observe(asked),
     leakBits: price?.parentBits ?? 0,
     parentBits: spent.parentBits,
     sessionBits: spent.sessionBits,
+    parentKnownDays,
+    dohEndpoint: routed.dohEndpoint,
+    secret: secret !== null,
   };
   const assessment = assess(observation);
 
@@ -89,8 +106,11 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     charge: price,
     remaining,
     quarantined,
+    secret: secret?.kind ?? null,
+    refusedDohEndpoint: routed.dohEndpoint && policy.refuseDohEndpoints,
+    firstContactBits: firstContact ? policy.firstContactBits : null,
   });
-  return { qname, qtype, routed, domain, metered, asked, lookUp, price, assessment, verdict, entry: routed.entry };
+  return { qname, qtype, routed, domain, metered, asked, lookUp, price, assessment, verdict, secret, firstContact, entry: routed.entry };
 }
 
 /**

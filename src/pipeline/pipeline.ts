@@ -2,6 +2,7 @@
  * What a query meets on its way: the parts of one running Kennel, put together by `kennel.ts` and passed as one plain
  * argument. Holds no logic.
  */
+import type { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
 import type { BoundedAnswerCache } from '../cache/answer-cache.ts';
 import type { InFlight } from '../cache/in-flight.ts';
 import type { AddressSet } from '../policy/address-set.ts';
@@ -47,6 +48,7 @@ export interface Pipeline {
   /** Groups whose AD flag is passed on: their upstreams are on this machine, so nobody on the way can have set it (RFC 6840 §5.8). */
   readonly groupsTrustedForAd: ReadonlySet<string>;
   readonly ages: DomainAges;
+  readonly secrets: SecretMatcher;
   readonly decisions: DecisionSink;
   readonly metrics: PipelineMetrics;
 }

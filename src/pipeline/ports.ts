@@ -3,7 +3,7 @@
  * and has one contract suite. No socket, no file, no database type appears here.
  */
 import type { Verdict } from '../../scoring/decide.ts';
-import type { Signal } from '../../scoring/observation.ts';
+import type { DomainAge, Signal } from '../../scoring/observation.ts';
 import type { QName } from '../wire/name.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 import type { SendPermit } from './permit.ts';
@@ -74,11 +74,12 @@ export interface AnswerCache {
 /** Implemented in `reputation/`. Never waits: what is not known yet is `unknown`. */
 export interface DomainAges {
   /**
-   * The same as `knownAgeDays`, and starts a look-up of what is not known: only for domains of names that were sent. `icannDomain`:
-   * the ICANN registrable domain in presentation form, the only thing that is ever asked for.
+   * The same as `knownAgeDays`, and starts a look-up of what is not known: only for domains of names that were sent, or refused for
+   * first contact, which the look-up ends. `icannDomain`: the ICANN registrable domain in presentation form, the only thing that is
+   * ever asked for.
    */
-  ageDays(icannDomain: string, session?: string): number | 'unknown';
-  knownAgeDays(icannDomain: string): number | 'unknown';
+  ageDays(icannDomain: string, session?: string): DomainAge;
+  knownAgeDays(icannDomain: string): DomainAge;
 }
 
 /** What has been learned about a domain. `no-date`: a registry answered without one. `failed`: nobody answered. */

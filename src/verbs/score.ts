@@ -2,6 +2,7 @@
  * `kennel score`: what Kennel thinks of names, without asking them, a running server or a state folder. The names are judged by the
  * pipeline's own code as if a fresh session asked them in this order, so a list of names shows a score climbing.
  */
+import { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
 import { createInFlight } from '../cache/in-flight.ts';
 import { type Judging, judge } from '../pipeline/judge.ts';
 import type { Explanation, MeterStore } from '../pipeline/ports.ts';
@@ -102,6 +103,7 @@ function judgingAlone(naming: Judging['naming']): Judging {
     meters: new Meters(FORGETFUL, { sessionParents: 10_000, fleetParents: 10_000, codeOctets: 64 * 1024 * 1024 }),
     inFlight: createInFlight(1),
     ages: { ageDays: () => 'unknown', knownAgeDays: () => 'unknown' },
+    secrets: new SecretMatcher(),
     cache: { peek: () => null },
     quarantines: { stateOf: () => 'normal' },
   };

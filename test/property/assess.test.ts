@@ -16,7 +16,7 @@ const observations: fc.Arbitrary<Observation> = fc.record({
   labels: fc.array(label, { maxLength: 6 }),
   nameOctets: fc.integer({ min: 1, max: 255 }),
   qtype: fc.constantFrom(1, 28, 16, 10, 5, 65399),
-  standing: fc.constantFrom('trusted', 'allowlisted', 'popular', 'unlisted'),
+  standing: fc.constantFrom('trusted', 'allowlisted', 'popular', 'encoder', 'unlisted'),
   age: fc.oneof(fc.constant('unknown' as const), fc.integer({ min: 0, max: 10_000 })),
   fanOut: fc.integer({ min: 1, max: 100_000 }),
   parentQueries: fc.integer({ min: 1, max: 100_000 }),
@@ -26,6 +26,9 @@ const observations: fc.Arbitrary<Observation> = fc.record({
   parentBits: fc.double({ min: 0, max: 100_000, noNaN: true }),
   sessionBits: fc.double({ min: 0, max: 100_000, noNaN: true }),
   unlistedParents: fc.integer({ min: 0, max: 100_000 }),
+  parentKnownDays: fc.double({ min: 0, max: 10_000, noNaN: true }),
+  dohEndpoint: fc.boolean(),
+  secret: fc.boolean(),
 });
 
 describe('the score', () => {

@@ -3,6 +3,7 @@
  * memory. What the upstream was sent is kept, in order.
  */
 import dnsPacket from 'dns-packet';
+import { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
 import { createAnswerCache } from '../../src/cache/answer-cache.ts';
 import { createInFlight } from '../../src/cache/in-flight.ts';
 import type { Config } from '../../src/config/config.ts';
@@ -159,6 +160,7 @@ export class BottledKennel {
         },
         knownAgeDays: (domain) => this.ages.get(domain) ?? 'unknown',
       },
+      secrets: new SecretMatcher(),
       decisions: { record: (decision) => void this.decisions.push(decision) },
       metrics: {
         queryReceived: () => undefined,

@@ -267,6 +267,8 @@ describe('one policy', () => {
       fleetParentBits: null,
       parentRefillBitsPerDay: 0,
       sessionRefillBitsPerDay: 0,
+      encoderBits: null,
+      encoderRefillBitsPerDay: 0,
     });
   });
   test('budgets per 12h refill twice a day', () => {

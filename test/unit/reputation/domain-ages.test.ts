@@ -102,7 +102,7 @@ describe('domain ages', () => {
     for (const [domain, answer, age] of [
       ['example.com', { kind: 'unsupported' }, 3],
       ['example.org', { kind: 'failed', detail: 'down' }, 3],
-      ['example.net', { kind: 'no-date' }, 'unknown'],
+      ['example.net', { kind: 'no-date' }, 'no-date'],
     ] as const) {
       rdap.answer = answer;
       ages.ageDays(domain);

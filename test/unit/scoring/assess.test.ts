@@ -21,6 +21,9 @@ function observation(name: string, changes: Partial<Observation> = {}): Observat
     parentBits: 0,
     sessionBits: 0,
     unlistedParents: 1,
+    parentKnownDays: 0,
+    dohEndpoint: false,
+    secret: false,
     ...changes,
   };
 }

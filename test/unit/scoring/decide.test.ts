@@ -19,6 +19,9 @@ function input(changes: Partial<DecideInput> & { score?: number } = {}): DecideI
     charge: CHARGE,
     remaining: NO_BUDGET,
     quarantined: false,
+    secret: null,
+    refusedDohEndpoint: false,
+    firstContactBits: null,
     ...rest,
   };
 }

@@ -5,7 +5,7 @@ import { SessionProfile } from '../../../scoring/profile/session-profile.ts';
 const HASH_KEY = { low: 1, high: 2 };
 
 function asked(parent: string, name: string, qtype = 1, unlisted = true) {
-  return { parent, nameKey: `${name}.${parent}`, qtype, unforwardable: qtype === 10, unlisted };
+  return { parent, nameKey: `${name}.${parent}`, qtype, unforwardable: qtype === 10, unlisted, atMs: 0 };
 }
 
 function empty(maxParents?: number): SessionProfile {

@@ -18,10 +18,12 @@ const BUDGETS: Budgets = {
   fleetParentBits: 1024,
   parentRefillBitsPerDay: 0,
   sessionRefillBitsPerDay: 0,
+  encoderBits: null,
+  encoderRefillBitsPerDay: 0,
 };
 
 function below(parent: string, label: string, weight = 1): MeteredName {
-  return { parent, labels: [label], allLabels: [label, ...parent.split('.')], qtype: RRTYPE.A, weight };
+  return { parent, labels: [label], allLabels: [label, ...parent.split('.')], qtype: RRTYPE.A, weight, unlisted: true };
 }
 
 describe('the charge', () => {
