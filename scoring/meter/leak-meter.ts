@@ -47,6 +47,7 @@ const PRIORS = {
 
 interface KnownName {
   readonly key: string;
+  readonly labels: readonly string[];
   readonly pairs: KnownPair[];
 }
 
@@ -107,6 +108,16 @@ export class LeakMeter {
   /** Whether a name with these labels was sent in this scope, with any type. */
   knows(labels: readonly string[]): boolean {
     return this.#past?.knows(labels) ?? false;
+  }
+
+  /** Whether this very pair was sent in this scope. */
+  knowsPair(labels: readonly string[], qtype: number): boolean {
+    return this.#past?.knowsPair(labels, qtype) ?? false;
+  }
+
+  /** The pairs of the first `limitNames` names that were sent and are remembered, in order of first sending. */
+  knownPairs(limitNames: number): readonly Sent[] {
+    return this.#past?.knownPairs(limitNames) ?? [];
   }
 }
 
@@ -174,6 +185,20 @@ class Past {
 
   knows(labels: readonly string[]): boolean {
     return this.#names.has(labels.join(LABEL_JOINT));
+  }
+
+  knowsPair(labels: readonly string[], qtype: number): boolean {
+    return this.#locate({ labels, qtype }).pair !== null;
+  }
+
+  knownPairs(limitNames: number): readonly Sent[] {
+    const known: { readonly sent: Sent; readonly sequence: number }[] = [];
+    let names = 0;
+    for (const name of this.#names.values()) {
+      if (names++ === limitNames) break;
+      for (const { qtype, sequence } of name.pairs) known.push({ sent: { labels: name.labels, qtype }, sequence });
+    }
+    return known.sort((one, other) => one.sequence - other.sequence).map(({ sent }) => sent);
   }
 
   #locate(sent: Sent): Place {
@@ -250,7 +275,7 @@ class Past {
     this.#labels.learn(sent.labels.slice(0, known.start));
     this.#suffixes.learn(known, sent.labels);
     this.#types.learnFirst(sent.qtype);
-    const name: KnownName = { key, pairs: [] };
+    const name: KnownName = { key, labels: sent.labels, pairs: [] };
     this.#names.set(key, name);
     this.#keyChars += key.length;
     this.#newest = name;

@@ -151,6 +151,19 @@ export class Meters {
     return this.#scopes(meters, name.parent, nowMs).parent.code.knows(name.labels);
   }
 
+  /** True when this session has already sent this very name and type. */
+  knowsPair(meters: SessionMeters, name: MeteredName, nowMs: number): boolean {
+    return this.#scopes(meters, name.parent, nowMs).parent.code.knowsPair(name.labels, name.qtype);
+  }
+
+  /**
+   * What this session has sent below a parent and the meter remembers, of the first `limitNames` names, in order of first sending.
+   * Labels are those below the parent. From memory alone: empty after a restart or an eviction.
+   */
+  knownPairs(meters: SessionMeters, parentName: string, limitNames: number): readonly Sent[] {
+    return this.#sessionParents.get(keyOf({ session: meters.parentOwner, parent: parentName }))?.code.knownPairs(limitNames) ?? [];
+  }
+
   /** What has been spent and what is left under `budgets`, refilled up to `nowMs` (wall clock). */
   read(meters: SessionMeters, parentName: string, budgets: Budgets, nowMs: number): MeterReading {
     const { parent, total, fleet } = this.#scopes(meters, parentName, nowMs);

@@ -123,6 +123,17 @@ describe('the leak meter', () => {
     expect(meter.price(named('web.c4wdofpidbsc.us-west-2.rds'))).toBeLessThan(new LeakMeter().price(named('web')) + 10);
   });
 
+  test('tells which pairs it knows, in order of first sending, of no more names than asked for', () => {
+    const meter = new LeakMeter();
+    for (const sent of [named('www'), named('api.v2'), named('www', AAAA), named('www'), named('v2'), named('api.v2', HTTPS)])
+      meter.charge(sent);
+    expect(meter.knownPairs(2)).toEqual([named('www'), named('api.v2'), named('www', AAAA), named('api.v2', HTTPS)]);
+    expect(meter.knownPairs(9).map(({ labels }) => labels.join('.'))).toEqual(['www', 'api.v2', 'www', 'v2', 'api.v2']);
+    expect(meter.knowsPair(['www'], AAAA)).toBe(true);
+    expect(meter.knowsPair(['www'], HTTPS)).toBe(false);
+    expect(new LeakMeter().knownPairs(9)).toEqual([]);
+  });
+
   test('tells labels apart that only differ in where they are cut', () => {
     const meter = new LeakMeter();
     meter.charge({ labels: ['a.b'], qtype: A });
