@@ -4,6 +4,9 @@
  * Order: feedback names (nobody may route them), records, the longest zone, special-use names (so records and zones beat the
  * built-ins), then the lists. In the lists an allow entry wins over a block entry, as in Blocky and AdGuard Home. A trusted zone
  * needs no allow entry, but a block entry below it still blocks: the operator wrote both, and the block is the more specific wish.
+ *
+ * Who vouches for a name, the first that does: a trusted zone, an allow entry, the table of legitimate encoders (or the form of a
+ * reverse look-up), the table of popular domains.
  */
 import type { Standing } from '../../scoring/observation.ts';
 import type { Config } from '../config/config.ts';
@@ -17,9 +20,10 @@ import { LocalRecords } from './local-records.ts';
 import { NameTrie } from './name-trie.ts';
 import type { ListEntry, Policy } from './policy.ts';
 import type { PopularDomains } from './popular-domains.ts';
-import { registrableDomain } from './registrable-domain.ts';
+import { isReverseOfAddress, registrableDomain } from './registrable-domain.ts';
 import { SearchSuffixes } from './search-suffix.ts';
-import { isPrivateTopLevel, specialUse } from './special-use.ts';
+import { loadShippedNames, type ShippedNames } from './shipped-names.ts';
+import { isPrivateRelay, isPrivateTopLevel, specialUse } from './special-use.ts';
 
 /** What a session asks about itself, below `kennel.internal`. */
 export type FeedbackTopic =
@@ -48,11 +52,11 @@ export interface RoutedName {
   /** The list entry that decided the listing. */
   readonly entry: ListEntry | null;
   /**
-   * The entry of the list of legitimate encoders that covers the name: it is metered below that entry. Null unless `standing` is
-   * `encoder`.
+   * The entry of the table of legitimate encoders that covers the name: it is metered below that entry, with the encoders' budget.
+   * Null unless `standing` is `encoder`, and null for reverse look-ups: reverse zones have as many owners as networks.
    */
   readonly encoder: QName | null;
-  /** The name of a known DNS-over-HTTPS service that no allow entry covers. */
+  /** The host of a public encrypted resolver that neither an allow entry nor a trusted zone covers. */
   readonly dohEndpoint: boolean;
   /** The name belongs to this site by zone, search list or form, so private addresses in its answers are what one expects. */
   readonly ofThisSite: boolean;
@@ -75,6 +79,7 @@ export interface Naming {
   /** Every default upstream is private: names of the site may be asked there. */
   readonly upstreamOfThisSite: boolean;
   readonly popular: PopularDomains;
+  readonly shipped: ShippedNames;
 }
 
 export const DEFAULT_GROUP = 'default';
@@ -82,7 +87,11 @@ export const DEFAULT_GROUP = 'default';
 /** Negative answers made here; short, because a record may be added. */
 const NEGATIVE_TTL_SECONDS = 60;
 
-export function compileNaming(config: Pick<Config, 'records' | 'zones' | 'searchSuffixes' | 'upstreams'>, popular: PopularDomains): Naming {
+export function compileNaming(
+  config: Pick<Config, 'records' | 'zones' | 'searchSuffixes' | 'upstreams'>,
+  popular: PopularDomains,
+  shipped: ShippedNames = loadShippedNames(),
+): Naming {
   const zones = new NameTrie<Zone>();
   for (const { name, trusted } of config.zones) {
     zones.add({ kind: 'any-depth', base: requireName(name) }, { group: zoneGroup(name), trusted });
@@ -93,6 +102,7 @@ export function compileNaming(config: Pick<Config, 'records' | 'zones' | 'search
     searchSuffixes: new SearchSuffixes([...config.searchSuffixes, ...config.zones.map((zone) => zone.name)]),
     upstreamOfThisSite: config.upstreams.every((upstream) => isPrivate(upstream.address)),
     popular,
+    shipped,
   };
 }
 
@@ -120,6 +130,8 @@ export function classifyName(policy: Policy, naming: Naming, qname: QName, qtype
   const special = specialUse(qname, qtype);
   if (special?.kind === 'answer') return local(qname, special.rcode, special.answers);
   if (special?.kind === 'site' && !naming.upstreamOfThisSite) return local(qname, RCODE.NXDOMAIN, []);
+  // Apple asks for this answer where a network does not want its resolver gone around.
+  if (policy.refuseDohEndpoints && isPrivateRelay(qname) && policy.matchAllow(qname) === null) return local(qname, RCODE.NXDOMAIN, []);
 
   const ofThisSite = special !== null || naming.searchSuffixes.covers(qname) || (naming.upstreamOfThisSite && isPrivateTopLevel(qname));
   return route(policy, naming, qname, null, ofThisSite);
@@ -138,11 +150,9 @@ function route(policy: Policy, naming: Naming, qname: QName, zone: Zone | null, 
   return {
     kind: 'routed',
     group: zone?.group ?? DEFAULT_GROUP,
-    standing: standingOf(naming, qname, trusted, allow),
+    ...vouchedBy(naming, qname, trusted, allow),
     listing,
     entry: allow ?? block,
-    encoder: null,
-    dohEndpoint: false,
     ofThisSite,
     underSearchSuffix: underSearchSuffix(naming, qname, allow),
   };
@@ -155,12 +165,21 @@ function listingOf(policy: Policy, allow: ListEntry | null, block: ListEntry | n
   return policy.unlisted === 'refuse' ? 'denied-by-default' : 'none';
 }
 
-function standingOf(naming: Naming, qname: QName, trusted: boolean, allow: ListEntry | null): Standing {
-  if (trusted) return 'trusted';
-  if (allow !== null) return 'allowlisted';
+function vouchedBy(
+  naming: Naming,
+  qname: QName,
+  trusted: boolean,
+  allow: ListEntry | null,
+): Pick<RoutedName, 'standing' | 'encoder' | 'dohEndpoint'> {
+  if (trusted) return { standing: 'trusted', encoder: null, dohEndpoint: false };
+  if (allow !== null) return { standing: 'allowlisted', encoder: null, dohEndpoint: false };
+  const shipped = naming.shipped.match(qname);
+  if (shipped?.kind === 'encoder') return { standing: 'encoder', encoder: shipped.encoder, dohEndpoint: false };
+  const dohEndpoint = shipped?.kind === 'doh-endpoint';
+  if (isReverseOfAddress(qname)) return { standing: 'encoder', encoder: null, dohEndpoint };
   // Tenants of a private suffix (`evil.github.io`) have no ICANN domain of their own and never share the landlord's popularity.
   const { icannDomain } = registrableDomain(qname);
-  return icannDomain !== null && naming.popular.has(icannDomain) ? 'popular' : 'unlisted';
+  return { standing: icannDomain !== null && naming.popular.has(icannDomain) ? 'popular' : 'unlisted', encoder: null, dohEndpoint };
 }
 
 /** An allow entry that says more than the suffix does names this very part of the site: then nothing is hidden. */

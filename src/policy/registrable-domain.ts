@@ -57,6 +57,24 @@ export function domainBelow(qname: QName, parentName: QName): RegistrableDomain 
   };
 }
 
+/**
+ * Whether the name is the reverse form of one whole address (RFC 1035 §3.5, RFC 3596 §2.5) and nothing else: four octets, or 32
+ * nibbles. Whoever owns a reverse zone may put any label below it, and such names get no favour.
+ */
+export function isReverseOfAddress(qname: QName): boolean {
+  if (!qname.endsWith(ARPA)) return false;
+  const labels = labelsOf(qname);
+  const address = labels.slice(0, -2);
+  if (labels.at(-2) === 'in-addr')
+    return address.length === 4 && address.every((label) => DECIMAL_OCTET.test(label) && Number(label) <= 255);
+  return labels.at(-2) === 'ip6' && address.length === 32 && address.every((label) => NIBBLE.test(label));
+}
+
+/** The last label in wire form. */
+const ARPA = '\x04arpa\0';
+const DECIMAL_OCTET = /^(?:0|[1-9][0-9]{0,2})$/;
+const NIBBLE = /^[0-9a-f]$/;
+
 /** Whether anybody may register names directly below this one (ICANN or private section of the Public Suffix List). */
 export function isPublicSuffix(name: QName): boolean {
   const labels = labelsOf(name);

@@ -53,6 +53,8 @@ for (const [rule, names] of RULES) {
   for (const name of names) rules.add({ kind: 'any-depth', base: requireName(name) }, rule);
 }
 const LOCALHOST = requireName('localhost');
+/** Where Apple's devices find iCloud Private Relay, which looks names up elsewhere; NXDOMAIN switches it off. */
+const PRIVATE_RELAY = ['mask.icloud.com', 'mask-h2.icloud.com'].map(requireName);
 const LOOPBACK_REVERSE = [requireName('1.0.0.127.in-addr.arpa'), requireName(`1.${'0.'.repeat(31)}ip6.arpa`)];
 const RESOLVER_ARPA = [requireName('resolver.arpa'), requireName('_dns.resolver.arpa')];
 
@@ -81,6 +83,11 @@ function byRule(rule: Rule, qname: QName, qtype: number): SpecialUse {
 /** Whether a name lies below a top-level name that only private networks use: nobody outside can own it. */
 export function isPrivateTopLevel(qname: QName): boolean {
   return PRIVATE_TOP_LEVELS.some((name) => isAtOrBelow(qname, name));
+}
+
+/** Whether a device asks this name before it sends its look-ups through iCloud Private Relay. */
+export function isPrivateRelay(qname: QName): boolean {
+  return PRIVATE_RELAY.includes(qname);
 }
 
 /** A single label: a search list's business, or the LAN's. */

@@ -65,14 +65,14 @@ describe('lists', () => {
 });
 
 describe('popularity', () => {
-  const config = compile('', ['popular.com', 'github.io', 'co.uk']);
+  const config = compile('', ['popular.com', 'glitch.me', 'co.uk']);
 
   test('counts for the registrable domain and everything below it', () => {
     expect(config.route('a.b.popular.com').standing).toBe('popular');
   });
   test('never counts for tenants of a private suffix', () => {
-    expect(config.route('evil.github.io').standing).toBe('unlisted');
-    expect(config.route('x.evil.github.io').standing).toBe('unlisted');
+    expect(config.route('evil.glitch.me').standing).toBe('unlisted');
+    expect(config.route('x.evil.glitch.me').standing).toBe('unlisted');
   });
   test('never counts for a public suffix', () => {
     expect(config.route('x.evil.co.uk').standing).toBe('unlisted');
@@ -80,6 +80,78 @@ describe('popularity', () => {
   test('is not reached by octets that only print like a dot', () => {
     expect(config.route('x.popular\\.com').standing).toBe('unlisted');
     expect(config.route('x.popular.com\\000').standing).toBe('unlisted');
+  });
+});
+
+describe('legitimate encoders', () => {
+  const config = compile(
+    `
+zones: { corp.cloudfront.net: ["udp://10.0.0.53"] }
+policies:
+  - name: agents
+    match: { cidr: ["10.42.0.0/16"] }
+    allow: [{ section: s, owner: o, reason: r, names: ["**.mydb.rds.amazonaws.com"] }]
+    block: [{ section: s, owner: o, reason: r, names: ["**.googlevideo.com"] }]
+  - name: everyone
+`,
+    ['amazonaws.com'],
+  );
+
+  test('beat popularity, and are metered below their entry', () => {
+    expect(config.route('a.eu-west-1.elb.amazonaws.com')).toMatchObject({ standing: 'encoder', encoder: name('amazonaws.com') });
+  });
+  test('are beaten by an allow entry and by a trusted zone', () => {
+    expect(config.route('x.mydb.rds.amazonaws.com', RRTYPE.A, AGENT)).toMatchObject({ standing: 'allowlisted', encoder: null });
+    expect(config.route('a.corp.cloudfront.net')).toMatchObject({ standing: 'trusted', encoder: null });
+  });
+  test('are blocked by a block entry', () => {
+    expect(config.route('rr1.googlevideo.com', RRTYPE.A, AGENT).listing).toBe('blocked');
+  });
+  test.each(['4.3.2.1.in-addr.arpa', `${'a.'.repeat(32)}ip6.arpa`])(
+    'the reverse of an address is one, metered by its network: %s',
+    (asked) => {
+      expect(config.route(asked, RRTYPE.PTR)).toMatchObject({ standing: 'encoder', encoder: null });
+    },
+  );
+  test.each([
+    'x.4.3.2.1.in-addr.arpa',
+    '3.2.1.in-addr.arpa',
+    '256.3.2.1.in-addr.arpa',
+    '04.3.2.1.in-addr.arpa',
+    '0/26.3.2.1.in-addr.arpa',
+    `${'a.'.repeat(31)}ip6.arpa`,
+    `x.${'a.'.repeat(32)}ip6.arpa`,
+    `aa.${'a.'.repeat(31)}ip6.arpa`,
+    `${'g.'.repeat(32)}ip6.arpa`,
+  ])('the owner of a reverse zone gets no favour for other labels: %s', (asked) => {
+    expect(config.route(asked, RRTYPE.PTR).standing).toBe('unlisted');
+  });
+});
+
+describe('encrypted resolvers', () => {
+  const config = compile(`
+policies:
+  - name: agents
+    match: { cidr: ["10.42.0.0/16"] }
+    preset: agent
+    allow: [{ section: s, owner: o, reason: r, names: ["dns.quad9.net"] }]
+  - name: relayed
+    match: { cidr: ["10.43.0.0/16"] }
+    preset: agent
+    allow: [{ section: s, owner: o, reason: r, names: ["mask.icloud.com"] }]
+  - name: everyone
+`);
+
+  test('are known by name, unless an allow entry covers them', () => {
+    expect(config.route('dns.quad9.net').dohEndpoint).toBe(true);
+    expect(config.route('dns.quad9.net', RRTYPE.A, AGENT).dohEndpoint).toBe(false);
+  });
+  test.each(['mask.icloud.com', 'mask-h2.icloud.com'])('%s does not exist where they are refused', (asked) => {
+    expect(config.classify(asked, RRTYPE.A, AGENT)).toMatchObject({ kind: 'local', rcode: RCODE.NXDOMAIN });
+    expect(config.classify(asked)).toMatchObject({ kind: 'routed' });
+  });
+  test('an allow entry lets iCloud Private Relay be found', () => {
+    expect(config.classify('mask.icloud.com', RRTYPE.A, '10.43.0.1')).toMatchObject({ kind: 'routed', listing: 'allowed' });
   });
 });
 
@@ -232,7 +304,7 @@ describe('special-use names with a public upstream', () => {
 
 describe('names of the site with a private upstream', () => {
   const config = compile('upstreams: ["udp://192.168.1.1"]');
-  test.each(['printer', 'nas.home.arpa', '1.1.168.192.in-addr.arpa', '1.d.f.ip6.arpa'])('%s is asked there, untrusted', (asked) => {
+  test.each(['printer', 'nas.home.arpa', '1.168.192.in-addr.arpa', '1.d.f.ip6.arpa'])('%s is asked there, untrusted', (asked) => {
     expect(config.route(asked)).toMatchObject({ group: 'default', ofThisSite: true, standing: 'unlisted' });
   });
   test.each(['a.test', 'printer.local', 'abc.onion', '2.0.0.127.in-addr.arpa'])('%s is still answered here', (asked) => {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { loadPopularDomains, popularDomains } from '../../../src/policy/popular-domains.ts';
@@ -15,13 +14,6 @@ describe('the shipped table', () => {
       expect(popular.has(domain)).toBe(false);
     },
   );
-  test('holds none of the parents that strangers share', () => {
-    const lines = readFileSync(new URL('../../../blocklists/shared-parents.txt', import.meta.url), 'utf8').split('\n');
-    const shared = lines.filter((line) => line !== '' && !line.startsWith('#')).map((line) => line.split('\t'));
-    expect(shared.length).toBeGreaterThan(100);
-    expect(shared.filter((columns) => columns.length !== 3)).toEqual([]);
-    expect(shared.filter(([domain]) => popular.has(domain ?? ''))).toEqual([]);
-  });
 });
 
 test('a table has exactly the names in it', () => {
