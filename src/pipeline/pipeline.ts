@@ -2,6 +2,7 @@
  * What a query meets on its way: the parts of one running Kennel, put together by `kennel.ts` and passed as one plain
  * argument. Holds no logic.
  */
+import type { Verdict } from '../../scoring/decide.ts';
 import type { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
 import type { BoundedAnswerCache } from '../cache/answer-cache.ts';
 import type { InFlight } from '../cache/in-flight.ts';
@@ -13,6 +14,7 @@ import type { Quarantines } from '../quarantine/quarantine.ts';
 import type { PrefixLengths } from '../session/identify.ts';
 import type { Meters } from '../session/meters.ts';
 import type { SessionTable } from '../session/session.ts';
+import type { Judgement } from './judge.ts';
 import type { CachedAnswer, Clock, DecisionSink, DomainAges, PipelineMetrics, UpstreamGroup } from './ports.ts';
 
 export interface QueryLimits {
@@ -51,6 +53,10 @@ export interface Pipeline {
   readonly secrets: SecretMatcher;
   readonly decisions: DecisionSink;
   readonly metrics: PipelineMetrics;
+  /** Told of every judgement, and of what is done about it, in the tick of the query. */
+  readonly onJudged?: (judgement: Judgement, acting: Verdict) => void;
+  /** Answers are assumed, not received, so nothing is learned from what they hold: a replay of recorded queries. */
+  readonly answersAreAssumed?: boolean;
 }
 
 /** No usable answer came back; becomes SERVFAIL with the Extended DNS Error `errorCode` (RFC 8914). */

@@ -24,6 +24,7 @@ export interface Noted {
 export function note(k: Pipeline, context: QueryContext, judgement: Judgement, acting: Verdict): Noted | null {
   const { session, policy } = context;
   const would = judgement.verdict;
+  k.onJudged?.(judgement, acting);
   k.metrics.decided(acting.kind, would.reason, policy.name, policy.mode, judgement.assessment.score);
   if (acting.kind === 'allow' && would.kind === 'allow' && !k.keepAllDecisions) return null;
 

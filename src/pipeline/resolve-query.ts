@@ -144,7 +144,7 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
   k.metrics.cacheMiss();
   const action = judgement.lookUp.kind === 'send' ? 'forwarded' : 'joined';
   return lookUp(k, context, judgement).then((result) => {
-    if (!('trouble' in result)) session.profile.recordAnswer(answeredBy(judgement, result));
+    if (!('trouble' in result) && k.answersAreAssumed !== true) session.profile.recordAnswer(answeredBy(judgement, result));
     return answerFrom(k, context, classified, result, noted, action);
   });
 }

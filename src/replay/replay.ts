@@ -1,0 +1,307 @@
+/**
+ * Runs recorded queries through the real pipeline at their recorded times: the same `resolveQuery`, meters, sessions, quarantines and
+ * cache, with a clock that stands where the recording is and an upstream that says what was recorded.
+ *
+ * Query by query, in order of time. What is decided about a query is known when it is asked; its answer comes at its own time, before
+ * the first query after it. Keeps no decisions: what is held grows with sessions, parents and names, not with queries.
+ */
+import type { Verdict } from '../../scoring/decide.ts';
+import type { DomainAge, Signal } from '../../scoring/observation.ts';
+import { questionKey } from '../cache/question-key.ts';
+import type { Config } from '../config/config.ts';
+import { heldAgainst, type Judgement } from '../pipeline/judge.ts';
+import { redeem, type SendPermit } from '../pipeline/permit.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import type { ExchangeResult, QuerySource, UpstreamResponse, VerdictKind } from '../pipeline/ports.ts';
+import { resolveQuery } from '../pipeline/resolve-query.ts';
+import { classifyName } from '../policy/classify-name.ts';
+import { registrableDomain } from '../policy/registrable-domain.ts';
+import { sessionKeyOf } from '../session/identify.ts';
+import { RCODE, RRCLASS } from '../wire/codes.ts';
+import type { QName } from '../wire/name.ts';
+import { soaRecord } from '../wire/rdata.ts';
+import type { ResourceRecord } from '../wire/record.ts';
+import { pipelineWithoutIo } from './pipeline-without-io.ts';
+import { type ReplaySummary, ReplayTally } from './replay-tally.ts';
+
+/** What was recorded of a query's answer. */
+export interface RecordedResponse {
+  readonly rcode: number;
+  /** No error and yet no record of the type asked for (RFC 2308 §2.2). */
+  readonly nodata: boolean;
+  /** How long the answer may be kept, as it said itself; null where that was not recorded. */
+  readonly ttlSeconds: number | null;
+  /** From the query to its answer; 0 where that was not recorded. */
+  readonly delayMs: number;
+  /** The records, where they were recorded; looked at only under `responses: 'captured'`. */
+  readonly records?: { readonly answers: readonly ResourceRecord[]; readonly authority: readonly ResourceRecord[] };
+}
+
+export interface ReplayQuery {
+  /** Wall time in milliseconds since the epoch. */
+  readonly atMs: number;
+  /** Canonical address text of the client. */
+  readonly client: string;
+  readonly qname: QName;
+  readonly qtype: number;
+  /** Null: none came within `UNANSWERED_MS`. What is asked again meanwhile joins it, as it does in a running Kennel. */
+  readonly response: RecordedResponse | null;
+}
+
+/** What was decided about one query, in the tick it was asked. */
+export interface ReplayDecision {
+  /** Place in the input, from 0. */
+  readonly index: number;
+  readonly atMs: number;
+  readonly session: string;
+  readonly policy: string;
+  readonly qname: QName;
+  readonly qtype: number;
+  /** Registrable domain, or the parent that a list names. */
+  readonly parent: string;
+  /** 0-100; 0 for what is not assessed: local names, refusals that are held, the rate limit. */
+  readonly score: number;
+  /** What enforcing does. */
+  readonly verdict: VerdictKind;
+  /** What is done in the policy's mode. */
+  readonly acting: VerdictKind;
+  readonly reason: string;
+  /** Whether the query left for an upstream. What is answered from the cache or joins a query under way did not. */
+  readonly forwarded: boolean;
+  /** Weighted bits that this send was charged below its parent; 0 when it was not forwarded. */
+  readonly leakBits: number;
+  /** Empty for what is not assessed. */
+  readonly signals: readonly Signal[];
+}
+
+export interface ReplayOptions {
+  readonly config: Config;
+  /** Domain ages by ICANN registrable domain, as they were at the time; all unknown when absent. */
+  readonly ages?: (icannDomain: string) => DomainAge;
+  /**
+   * `absent` (default): of an answer only RCODE and TTL count; what it holds is neither scored nor checked against blocks and
+   * rebinding. `captured`: `records` are served, scored and checked.
+   */
+  readonly responses?: 'absent' | 'captured';
+}
+
+/** After this time without an answer a query has failed. */
+export const UNANSWERED_MS = 5_000;
+
+/** How long an answer is kept whose TTL was not recorded. */
+export const ASSUMED_TTL_SECONDS = { positive: 300, negative: 60 } as const;
+
+/** A query on its way: when its answer is due, and who waits for it. */
+interface UnderWay {
+  readonly key: string;
+  readonly dueMs: number;
+  readonly result: ExchangeResult;
+  readonly resolve: (result: ExchangeResult) => void;
+  readonly waiting: Promise<unknown>[];
+}
+
+const SWEEP_MS = 1_000;
+
+/** One replay: one Kennel that starts with nothing, and the time that passes in it. */
+export class Replay {
+  readonly pipeline: Pipeline;
+  readonly #captured: boolean;
+  readonly #listener: string;
+  readonly #tally: ReplayTally;
+  /** In order of `dueMs`. */
+  readonly #underWay: UnderWay[] = [];
+  readonly #byKey = new Map<string, UnderWay>();
+  #nowMs = 0;
+  #sweptMs = 0;
+  #index = 0;
+  // What the pipeline said about the query being asked.
+  #asked: ReplayQuery | null = null;
+  #judgement: Judgement | null = null;
+  #acting: Verdict | null = null;
+  #action = '';
+  #sent: UnderWay | null = null;
+
+  constructor(options: ReplayOptions) {
+    const { config, ages } = options;
+    const clock = { wallMs: () => this.#nowMs, monotonicMs: () => this.#nowMs };
+    this.#captured = options.responses === 'captured';
+    this.#tally = new ReplayTally();
+    const [listener] = config.listen.dns;
+    this.#listener = listener === undefined ? '' : `${listener.address}:${listener.port}`;
+    this.pipeline = pipelineWithoutIo(config, {
+      clock,
+      exchange: (group, permit) => this.#exchange(group, permit),
+      ...(ages === undefined ? {} : { ages: { ageDays: ages, knownAgeDays: ages } }),
+      answersAreAssumed: !this.#captured,
+      onJudged: (judgement, acting) => {
+        this.#judgement = judgement;
+        this.#acting = acting;
+      },
+      metrics: {
+        responseSent: (_rcode, action) => {
+          this.#action = action;
+        },
+        malformed: () => {
+          this.#action = 'malformed';
+        },
+      },
+    });
+  }
+
+  /**
+   * Asks the next query. A promise where answers that are due have to be taken in first, or where a quarantine is announced: it must
+   * have settled before the next call. Queries come in order of time; one that is earlier than the one before counts as simultaneous.
+   */
+  ask(query: ReplayQuery): ReplayDecision | Promise<ReplayDecision> {
+    const atMs = Math.max(query.atMs, this.#nowMs);
+    const due = this.#underWay[0];
+    if (due !== undefined && due.dueMs <= atMs) return this.#takeIn(atMs).then(() => this.#ask(query, atMs));
+    return this.#ask(query, atMs);
+  }
+
+  /** Takes in the answers still under way and sums up. */
+  async finish(): Promise<ReplaySummary> {
+    await this.#takeIn(Number.POSITIVE_INFINITY);
+    return this.#tally.summary();
+  }
+
+  #ask(query: ReplayQuery, atMs: number): ReplayDecision | Promise<ReplayDecision> {
+    this.#nowMs = atMs;
+    if (atMs - this.#sweptMs >= SWEEP_MS) {
+      this.#sweptMs = atMs;
+      this.pipeline.quarantines.sweep();
+    }
+    this.#asked = query;
+    this.#judgement = null;
+    this.#acting = null;
+    this.#action = '';
+    this.#sent = null;
+    const source: QuerySource = { address: query.client, port: CLIENT_PORT, protocol: 'udp', listener: this.#listener };
+    const answer = resolveQuery(this.pipeline, queryPacket(query.qname, query.qtype), source);
+    this.#asked = null;
+    const decision = this.#decided(query, atMs);
+    this.#tally.add(decision);
+    if (!(answer instanceof Promise)) return decision;
+
+    const awaited = this.#sent ?? this.#joined();
+    if (awaited === null) return answer.then(() => decision);
+    awaited.waiting.push(answer);
+    return decision;
+  }
+
+  #joined(): UnderWay | null {
+    const judgement: Judgement | null = this.#judgement;
+    if (judgement?.lookUp.kind !== 'in-flight') return null;
+    return this.#byKey.get(questionKey(judgement.routed.group, judgement.qname, judgement.qtype)) ?? null;
+  }
+
+  #decided(query: ReplayQuery, atMs: number): ReplayDecision {
+    const { client, qname, qtype } = query;
+    const session = sessionKeyOf(client, this.pipeline.sessionPrefixes);
+    const policy = this.pipeline.policies.choose(client, this.#listener);
+    const index = this.#index++;
+    const judgement: Judgement | null = this.#judgement;
+    const acting: Verdict | null = this.#acting;
+    if (judgement === null || acting === null) {
+      const { verdict, reason } = this.#withoutJudgement(query, session);
+      const { parent } = registrableDomain(qname);
+      const rest = { policy: policy.name, qname, qtype, parent, score: 0, verdict, acting: verdict, reason };
+      return { index, atMs, session, ...rest, forwarded: false, leakBits: 0, signals: [] };
+    }
+    const forwarded = this.#sent !== null;
+    return {
+      index,
+      atMs,
+      session,
+      policy: policy.name,
+      qname,
+      qtype,
+      parent: judgement.domain.parent,
+      score: judgement.assessment.score,
+      verdict: judgement.verdict.kind,
+      acting: acting.kind,
+      reason: judgement.verdict.reason,
+      forwarded,
+      leakBits: forwarded ? (judgement.price?.parentBits ?? 0) : 0,
+      signals: judgement.assessment.signals,
+    };
+  }
+
+  /** What the pipeline answers before it judges. */
+  #withoutJudgement({ client, qname, qtype }: ReplayQuery, sessionKey: string): { verdict: VerdictKind; reason: string } {
+    if (this.#action === 'local') return { verdict: 'allow', reason: 'local' };
+    if (this.#action !== 'refused') return { verdict: 'refuse', reason: this.#action };
+    // A refusal of a moment ago that is held against the name.
+    const { sessions, policies, naming } = this.pipeline;
+    const session = sessions.peek(sessionKey);
+    const classified = classifyName(policies.choose(client, this.#listener), naming, qname, qtype);
+    const held = session === null || classified.kind !== 'routed' ? null : heldAgainst(session, qname, classified, this.#nowMs);
+    return { verdict: 'refuse', reason: held?.decision.reason ?? 'refused' };
+  }
+
+  /** The upstream: takes the question in this tick and answers at the recorded time. */
+  #exchange(group: string, permit: SendPermit): Promise<ExchangeResult> {
+    redeem(permit);
+    const response = this.#asked?.response ?? null;
+    const { promise, resolve } = Promise.withResolvers<ExchangeResult>();
+    const key = questionKey(group, permit.qname, permit.qtype);
+    const late = response === null || response.delayMs > UNANSWERED_MS;
+    const sent: UnderWay = {
+      key,
+      dueMs: this.#nowMs + (late ? UNANSWERED_MS : Math.max(0, response.delayMs)),
+      result: late ? NO_ANSWER : { kind: 'response', response: this.#answer(permit, response), upstream: 'recording', latencyMs: 0 },
+      resolve,
+      waiting: [],
+    };
+    let at = this.#underWay.length;
+    while (at > 0 && (this.#underWay[at - 1]?.dueMs ?? 0) > sent.dueMs) at -= 1;
+    this.#underWay.splice(at, 0, sent);
+    this.#byKey.set(key, sent);
+    this.#sent = sent;
+    return promise;
+  }
+
+  #answer({ qname, qtype }: SendPermit, { rcode, nodata, ttlSeconds, records }: RecordedResponse): UpstreamResponse {
+    if (this.#captured && records !== undefined) return { rcode, ...records, authenticData: false };
+    const negative = nodata || rcode !== RCODE.NOERROR;
+    const ttl = ttlSeconds ?? (negative ? ASSUMED_TTL_SECONDS.negative : ASSUMED_TTL_SECONDS.positive);
+    if (negative) return { rcode, answers: [], authority: [soaRecord(qname, ttl, ttl)], authenticData: false };
+    // A record that lasts as long as the recorded ones and holds nothing that could be looked into.
+    const answers = [{ owner: qname, type: qtype, class: RRCLASS.IN, ttlSeconds: ttl, rdata: NOTHING }];
+    return { rcode, answers, authority: [], authenticData: false };
+  }
+
+  /** Takes in every answer that is due by then, each at its own time. */
+  async #takeIn(untilMs: number): Promise<void> {
+    for (let next = this.#underWay[0]; next !== undefined && next.dueMs <= untilMs; next = this.#underWay[0]) {
+      this.#underWay.shift();
+      if (this.#byKey.get(next.key) === next) this.#byKey.delete(next.key);
+      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+      next.resolve(next.result);
+      await Promise.all(next.waiting);
+    }
+  }
+}
+
+const NO_ANSWER: ExchangeResult = { kind: 'failure', reason: 'timeout', detail: 'no response was recorded in time' };
+
+const NOTHING = new Uint8Array(0);
+
+const CLIENT_PORT = 40_000;
+
+const HEADER_OCTETS = 12;
+
+/** Reused between queries: `resolveQuery` keeps nothing of a packet. */
+const packet = new Uint8Array(HEADER_OCTETS + 255 + 4);
+packet.set([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+
+/** The plainest query for this name and type: RD=1, no OPT. */
+function queryPacket(qname: QName, qtype: number): Uint8Array {
+  for (let index = 0; index < qname.length; index++) packet[HEADER_OCTETS + index] = qname.charCodeAt(index);
+  const end = HEADER_OCTETS + qname.length;
+  packet[end] = qtype >>> 8;
+  packet[end + 1] = qtype & 0xff;
+  packet[end + 2] = 0;
+  packet[end + 3] = RRCLASS.IN;
+  return packet.subarray(0, end + 4);
+}
