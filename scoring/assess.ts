@@ -1,16 +1,23 @@
 /**
- * Turns one observation into a score of 0-100 with the reasons for it. Owns the sum, the weight of standing, and the cap and floor;
- * each signal's formula is in `signals/`, each signal's points in `model/weights.ts`. No clock, no I/O, no limit is compared here.
+ * Turns one observation into a score of 0-100 with the reasons for it. Owns the sum, the weight of standing, the cap and floor, and
+ * the rule for secrets; each signal's formula is in `signals/`, each signal's points in `model/weights.ts`. No clock, no I/O, no
+ * limit is compared here.
  */
 import { BASE_POINTS, CURVES } from './model/weights.ts';
 import type { Assessment, Observation, Signal, Standing } from './observation.ts';
-import { pointsAt, roundToStep } from './signals/curve.ts';
+import { type Curve, pointsAt, roundToStep } from './signals/curve.ts';
+import { dohEndpointNamed } from './signals/doh-endpoint.ts';
 import { domainAgeShown, domainYouthDays } from './signals/domain-age.ts';
+import { downlinkBits, downlinkEntropyBits } from './signals/downlink.ts';
 import { fanOutDoublings } from './signals/fan-out.ts';
 import { parentVolumeBits, sessionVolumeBits, triedVolumeDoublings, unlistedParentCount } from './signals/information-volume.ts';
 import { labelEntropyBits } from './signals/label-entropy.ts';
 import { labelSurpriseBits } from './signals/label-surprise.ts';
 import { labelCount, longestLabelOctets, nameLengthOctets } from './signals/name-length.ts';
+import { neverRepeatedShare } from './signals/never-repeated.ts';
+import { evenPauseShare, newNameDoublings } from './signals/new-name-timing.ts';
+import { nxdomainShare } from './signals/nxdomain-share.ts';
+import { parentNoveltyDays } from './signals/parent-novelty.ts';
 import { bulkTypeShare } from './signals/query-type.ts';
 import { tunnelFormDoublings } from './signals/tunnel-form.ts';
 
@@ -18,8 +25,8 @@ export type SignalName = keyof typeof CURVES;
 
 export interface SignalRule {
   readonly name: SignalName;
-  /** What the curve is read at. */
-  readonly measure: (observation: Observation) => number;
+  /** What the curve is read at. Null: nothing is known to measure, and the signal is left out, which is not the same as zero. */
+  readonly measure: (observation: Observation) => number | null;
   /** What is shown as the value, where that is not the measure itself. */
   readonly shown?: (observation: Observation) => number;
 }
@@ -31,13 +38,21 @@ export const SIGNAL_RULES: readonly SignalRule[] = [
   { name: 'longest-label', measure: longestLabelOctets },
   { name: 'label-count', measure: labelCount },
   { name: 'query-type', measure: bulkTypeShare },
-  { name: 'tunnel-form', measure: tunnelFormDoublings, shown: ({ unforwardableQueries }) => unforwardableQueries },
-  { name: 'fan-out', measure: fanOutDoublings, shown: ({ fanOut }) => fanOut },
+  { name: 'tunnel-form', measure: tunnelFormDoublings, shown: ({ counts }) => counts.unforwardableQueries },
+  { name: 'fan-out', measure: fanOutDoublings, shown: ({ counts }) => counts.fanOut },
+  { name: 'never-repeated', measure: neverRepeatedShare },
+  { name: 'new-name-rate', measure: newNameDoublings, shown: ({ counts }) => counts.recentNewNames },
+  { name: 'even-pauses', measure: evenPauseShare },
   { name: 'domain-youth', measure: domainYouthDays, shown: domainAgeShown },
+  { name: 'parent-novelty', measure: parentNoveltyDays, shown: ({ parentKnownDays }) => parentKnownDays },
+  { name: 'doh-endpoint', measure: dohEndpointNamed },
   { name: 'parent-bits', measure: parentVolumeBits },
   { name: 'tried-volume', measure: triedVolumeDoublings },
   { name: 'session-bits', measure: sessionVolumeBits },
   { name: 'unlisted-parents', measure: unlistedParentCount },
+  { name: 'nxdomain-share', measure: nxdomainShare },
+  { name: 'downlink-bits', measure: downlinkBits },
+  { name: 'downlink-entropy', measure: downlinkEntropyBits },
 ];
 
 /** How much of the points stays, by who vouches for the parent. None is exempt. */
@@ -51,36 +66,75 @@ export const STANDING_WEIGHTS: Readonly<Record<Standing, number>> = {
 
 const MAX_SCORE = 100;
 
+/** The rules beside their curves, and nothing to look up by name in the sum that every query needs. */
+const MEASURES: readonly { readonly measure: SignalRule['measure']; readonly curve: Curve }[] = SIGNAL_RULES.map(({ name, measure }) => ({
+  measure,
+  curve: CURVES[name],
+}));
+
 /**
- * The score of one query and what it is made of. All contributions are multiples of a quarter, so they add up to the score exactly.
- * More fan-out, more bits, more length or a younger domain never lowers it.
+ * The score of one query and what it is made of. All contributions are multiples of a quarter, so they add up to the score exactly,
+ * in any order. More fan-out, more bits, more length or a younger domain never lowers it.
+ *
+ * The reasons are put together when `signals` is read: most queries are let through and nobody asks why.
  */
 export function assess(observation: Observation): Assessment {
+  const { score } = closed(signalPoints(observation), observation);
+  return {
+    score,
+    get signals() {
+      return reasons(observation);
+    },
+  };
+}
+
+function signalPoints(observation: Observation): number {
+  let points: number = BASE_POINTS;
+  for (const { measure, curve } of MEASURES) {
+    const measured = measure(observation);
+    if (measured !== null) points += pointsAt(curve, measured);
+  }
+  return points;
+}
+
+/** What is done to the sum of the signals: each step is a contribution of its own. */
+interface Closed {
+  readonly standing: number;
+  readonly cap: number;
+  readonly floor: number;
+  readonly secret: number;
+  readonly score: number;
+}
+
+function closed(points: number, { standing, secret }: Observation): Closed {
+  const weighted = points > 0 ? roundToStep(points * STANDING_WEIGHTS[standing]) : points;
+  const limited = Math.max(Math.min(weighted, MAX_SCORE), 0);
+  // A rule and nothing fitted: one secret fits into one query, whoever vouches for the parent.
+  const score = secret ? MAX_SCORE : limited;
+  return {
+    standing: weighted - points,
+    cap: Math.min(limited - weighted, 0),
+    floor: Math.max(limited - weighted, 0),
+    secret: score - limited,
+    score,
+  };
+}
+
+function reasons(observation: Observation): Signal[] {
   const signals: Signal[] = [{ name: 'base', value: 1, contribution: BASE_POINTS }];
+  let points: number = BASE_POINTS;
   for (const { name, measure, shown } of SIGNAL_RULES) {
     const measured = measure(observation);
-    signals.push({ name, value: shown?.(observation) ?? measured, contribution: pointsAt(CURVES[name], measured) });
+    if (measured === null) continue;
+    const contribution = pointsAt(CURVES[name], measured);
+    signals.push({ name, value: shown?.(observation) ?? measured, contribution });
+    points += contribution;
   }
-  addStanding(signals, observation.standing);
-  addLimits(signals);
-  return { score: total(signals), signals };
-}
-
-function addStanding(signals: Signal[], standing: Standing): void {
-  const weight = STANDING_WEIGHTS[standing];
-  const points = total(signals);
-  if (weight === 1 || points <= 0) return;
-  signals.push({ name: `standing-${standing}`, value: weight, contribution: roundToStep(points * weight) - points });
-}
-
-function addLimits(signals: Signal[]): void {
-  const points = total(signals);
-  if (points > MAX_SCORE) signals.push({ name: 'cap', value: MAX_SCORE, contribution: MAX_SCORE - points });
-  if (points < 0) signals.push({ name: 'floor', value: 0, contribution: -points });
-}
-
-function total(signals: readonly Signal[]): number {
-  let points = 0;
-  for (const { contribution } of signals) points += contribution;
-  return points;
+  const { standing, cap, floor, secret } = closed(points, observation);
+  const weight = STANDING_WEIGHTS[observation.standing];
+  if (weight !== 1) signals.push({ name: `standing-${observation.standing}`, value: weight, contribution: standing });
+  if (cap < 0) signals.push({ name: 'cap', value: MAX_SCORE, contribution: cap });
+  if (floor > 0) signals.push({ name: 'floor', value: 0, contribution: floor });
+  if (observation.secret) signals.push({ name: 'secret', value: 1, contribution: secret });
+  return signals;
 }

@@ -8,6 +8,8 @@ import { decide, type Verdict } from '../scoring/decide.ts';
 import { LeakMeter } from '../scoring/meter/leak-meter.ts';
 import type { Assessment, Budgets, Observation, Standing, Thresholds } from '../scoring/observation.ts';
 import { SessionProfile } from '../scoring/profile/session-profile.ts';
+import { measureName } from '../scoring/signals/name-features.ts';
+import { keyedHash } from '../scoring/sketch/keyed-hash.ts';
 import { registrableDomain } from '../src/policy/registrable-domain.ts';
 import { isPrivateTopLevel, specialUse } from '../src/policy/special-use.ts';
 import { RRTYPE } from '../src/wire/codes.ts';
@@ -120,7 +122,7 @@ function decideOne(
   const labelsAllowed = allLabels.every(isPlain);
   const asked = {
     parent,
-    nameKey: qname,
+    nameHash: keyedHash(qname, HASH_KEY),
     qtype,
     unforwardable: !typeAllowed || !labelsAllowed,
     unlisted: standing === 'unlisted',
@@ -128,12 +130,11 @@ function decideOne(
   };
   const parentBits = session.parentBits.get(parent) ?? 0;
   const observation: Observation = {
-    labels,
-    nameOctets: qname.length,
+    name: measureName(labels, qname.length),
     qtype,
     standing,
     age: 'unknown',
-    ...session.profile.observe(asked),
+    counts: session.profile.observe(asked),
     leakBits: charge?.parentBits ?? 0,
     parentBits,
     sessionBits: session.totalBits,

@@ -5,6 +5,6 @@
  */
 import type { Observation } from '../observation.ts';
 
-export function fanOutDoublings({ fanOut }: Observation): number {
-  return Math.log2(Math.max(fanOut, 1));
+export function fanOutDoublings({ counts }: Observation): number {
+  return Math.log2(Math.max(counts.fanOut, 1));
 }

@@ -5,7 +5,6 @@
  * Blind to whatever stays below a few hundred bits, and to timing.
  */
 import type { Observation } from '../observation.ts';
-import { shapeOf } from './name-shape.ts';
 
 export function parentVolumeBits({ parentBits, leakBits }: Observation): number {
   return parentBits + leakBits;
@@ -15,14 +14,14 @@ export function sessionVolumeBits({ sessionBits, leakBits }: Observation): numbe
   return sessionBits + leakBits;
 }
 
-export function unlistedParentCount({ unlistedParents }: Observation): number {
-  return unlistedParents;
+export function unlistedParentCount({ counts }: Observation): number {
+  return counts.unlistedParents;
 }
 
 /**
  * log2 of the bits that all names asked below this parent would hold if they were like this one: fanOut × −Σ log2 p_benign.
  * Goes on growing when the budget is spent and nothing leaves any more, so that a thief who keeps trying is seen.
  */
-export function triedVolumeDoublings({ fanOut, labels }: Observation): number {
-  return Math.log2(Math.max(fanOut * shapeOf(labels).benignBits, 1));
+export function triedVolumeDoublings({ counts, name }: Observation): number {
+  return Math.log2(Math.max(counts.fanOut * name.benignBits, 1));
 }

@@ -4,9 +4,8 @@
  * Grows with length up to log2 of the length, so short names cannot score high. Blind to words and to short labels.
  */
 import type { Observation } from '../observation.ts';
-import { shapeOf } from './name-shape.ts';
 
 /** 0 for the apex, up to 7 for 126 different octets. */
-export function labelEntropyBits({ labels }: Observation): number {
-  return shapeOf(labels).entropyBits;
+export function labelEntropyBits({ name }: Observation): number {
+  return name.entropyBits;
 }

@@ -4,13 +4,12 @@
  * Sees hex and base32 in a single label. Blind to words; one short label says little, so it is shrunk towards the typical value.
  */
 import type { Observation } from '../observation.ts';
-import { shapeOf } from './name-shape.ts';
 
 /** Median of the benign names, and how many symbols it weighs: a three-letter label must not look like a tunnel. */
 const TYPICAL_BITS = 3.6;
 const TYPICAL_WEIGHT = 8;
 
-export function labelSurpriseBits({ labels }: Observation): number {
-  const { benignBits, symbols } = shapeOf(labels);
+export function labelSurpriseBits({ name }: Observation): number {
+  const { benignBits, symbols } = name;
   return (benignBits + TYPICAL_BITS * TYPICAL_WEIGHT) / (symbols + TYPICAL_WEIGHT);
 }

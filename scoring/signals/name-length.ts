@@ -4,16 +4,15 @@
  * The labels are those below the registrable domain.
  */
 import type { Observation } from '../observation.ts';
-import { shapeOf } from './name-shape.ts';
 
-export function nameLengthOctets({ nameOctets }: Observation): number {
-  return nameOctets;
+export function nameLengthOctets({ name }: Observation): number {
+  return name.nameOctets;
 }
 
-export function longestLabelOctets({ labels }: Observation): number {
-  return shapeOf(labels).longestLabelOctets;
+export function longestLabelOctets({ name }: Observation): number {
+  return name.longestLabelOctets;
 }
 
-export function labelCount({ labels }: Observation): number {
-  return labels.length;
+export function labelCount({ name }: Observation): number {
+  return name.labelCount;
 }

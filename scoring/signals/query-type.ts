@@ -20,6 +20,6 @@ export function isBulkType(qtype: number): boolean {
 }
 
 /** 0 to just below 1. */
-export function bulkTypeShare({ bulkTypeQueries, parentQueries }: Observation): number {
-  return bulkTypeQueries / (parentQueries + EMPTY_QUERIES);
+export function bulkTypeShare({ counts }: Observation): number {
+  return counts.bulkTypeQueries / (counts.parentQueries + EMPTY_QUERIES);
 }

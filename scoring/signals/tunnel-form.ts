@@ -6,6 +6,6 @@
 import type { Observation } from '../observation.ts';
 
 /** 0 without such a query; one more for every doubling. */
-export function tunnelFormDoublings({ unforwardableQueries }: Observation): number {
-  return Math.log2(1 + unforwardableQueries);
+export function tunnelFormDoublings({ counts }: Observation): number {
+  return Math.log2(1 + counts.unforwardableQueries);
 }

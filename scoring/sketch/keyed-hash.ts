@@ -16,10 +16,26 @@ export interface Hash64 {
 
 /** The hash of a string of octets (one char per octet; higher bits of a char are ignored). Both words are unsigned. */
 export function keyedHash(text: string, key: HashKey): Hash64 {
-  const state = { v0: key.low, v1: key.high ^ 0xee, v2: 0x6c796765 ^ key.low, v3: 0x74656462 ^ key.high };
+  const state = start(key);
   const whole = text.length & ~3;
   for (let at = 0; at < whole; at += 4) compress(state, wordAt(text, at, 4));
-  compress(state, wordAt(text, whole, text.length & 3) | (text.length << 24));
+  return finish(state, wordAt(text, whole, text.length & 3) | (text.length << 24));
+}
+
+/** The same hash of octets that are no string. */
+export function keyedHashOfOctets(octets: Uint8Array, key: HashKey): Hash64 {
+  const state = start(key);
+  const whole = octets.length & ~3;
+  for (let at = 0; at < whole; at += 4) compress(state, wordIn(octets, at, 4));
+  return finish(state, wordIn(octets, whole, octets.length & 3) | (octets.length << 24));
+}
+
+function start(key: HashKey): State {
+  return { v0: key.low, v1: key.high ^ 0xee, v2: 0x6c796765 ^ key.low, v3: 0x74656462 ^ key.high };
+}
+
+function finish(state: State, lastWord: number): Hash64 {
+  compress(state, lastWord);
   state.v2 ^= 0xee;
   rounds(state, 4);
   const low = (state.v1 ^ state.v3) >>> 0;
@@ -69,5 +85,11 @@ function rotate(word: number, by: number): number {
 function wordAt(text: string, at: number, octets: number): number {
   let word = 0;
   for (let octet = 0; octet < octets; octet++) word |= (text.charCodeAt(at + octet) & 0xff) << (8 * octet);
+  return word;
+}
+
+function wordIn(octets: Uint8Array, at: number, count: number): number {
+  let word = 0;
+  for (let octet = 0; octet < count; octet++) word |= (octets[at + octet] ?? 0) << (8 * octet);
   return word;
 }

@@ -11,11 +11,12 @@ import type { Asked } from '../../scoring/profile/session-profile.ts';
 import type { SecretFound } from '../../scoring/secrets/secret-matcher.ts';
 import { questionKey } from '../cache/question-key.ts';
 import { classifyName, type RoutedName } from '../policy/classify-name.ts';
+import { measuredName } from '../policy/measured-name.ts';
 import type { ListEntry, Policy } from '../policy/policy.ts';
 import { domainBelow, type RegistrableDomain, registrableDomain } from '../policy/registrable-domain.ts';
 import type { MeteredName, Price } from '../session/meters.ts';
 import type { HeldRefusal, Session } from '../session/session.ts';
-import { labelsOf, type QName } from '../wire/name.ts';
+import type { QName } from '../wire/name.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { CachedAnswer } from './ports.ts';
 
@@ -41,9 +42,6 @@ export interface Judgement {
   readonly entry: ListEntry | null;
 }
 
-/** The highest octet of a name that is forwarded: iodine's handshake and its Base128 codec show themselves above it. */
-const HIGHEST_LABEL_OCTET = 126;
-
 /** Bits count in full for a name nobody vouches for. The bound on what leaves is the budget divided by the weight. */
 const WEIGHT = { trusted: 0, allowlisted: 0.1, popular: 0.1, encoder: 1, unlisted: 1 } as const;
 
@@ -62,7 +60,8 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const domain = routed.encoder === null ? registrableDomain(qname) : domainBelow(qname, routed.encoder);
   const unlisted = routed.standing === 'unlisted';
   const weight = routed.entry?.exact === true ? 0 : WEIGHT[routed.standing];
-  const metered: MeteredName = { parent: domain.parent, labels: domain.labels, allLabels: labelsOf(qname), qtype, weight, unlisted };
+  const { allLabels, labelsAllowed, features, hash } = measuredName(qname, domain, session.profile.hashKey);
+  const metered: MeteredName = { parent: domain.parent, labels: domain.labels, allLabels, qtype, weight, unlisted };
 
   const quarantined = k.quarantines.stateOf(session.key) === 'quarantined' && !policy.stillAllows(qname, routed.standing);
   const lookUp = peek(k, routed.group, qname, qtype, nowMs);
@@ -71,21 +70,19 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const { spent, remaining } = k.meters.read(session.meters, domain.parent, budgetsFor(policy.budgets, routed.standing), wallMs);
 
   const typeAllowed = policy.allowedTypes.has(qtype);
-  const labelsAllowed = !hasHighOctet(metered.allLabels);
   const unforwardable = !typeAllowed || !labelsAllowed;
-  const asked: Asked = { parent: domain.parent, nameKey: qname, qtype, unforwardable, unlisted, atMs: nowMs };
+  const asked: Asked = { parent: domain.parent, nameHash: hash, qtype, unforwardable, unlisted, atMs: nowMs };
   const age = domain.icannDomain === null || !unlisted ? 'unknown' : k.ages.knownAgeDays(domain.icannDomain);
   const firstSentMs = k.meters.firstSentMs(domain.parent);
   const parentKnownDays = firstSentMs === null ? 0 : Math.max(0, wallMs - firstSentMs) / MS_PER_DAY;
   const firstContact = unlisted && policy.firstContactBits !== null && isFirstContact(age, parentKnownDays);
-  const secret = k.secrets.find(domain.parent, metered.allLabels, session.trail);
+  const secret = k.secrets.find(domain.parent, allLabels, session.trail);
   const observation: Observation = {
-    labels: domain.labels,
-    nameOctets: qname.length,
+    name: features,
     qtype,
     standing: routed.standing,
     age,
-    ...session.profile.observe(asked),
+    counts: session.profile.observe(asked),
     leakBits: price?.parentBits ?? 0,
     parentBits: spent.parentBits,
     sessionBits: spent.sessionBits,
@@ -153,11 +150,4 @@ function peek(k: Judging, group: string, qname: QName, qtype: number, nowMs: num
   const entry = k.cache.peek(group, qname, qtype, nowMs);
   if (entry !== null) return { kind: 'fresh', entry };
   return k.inFlight.isInFlight(questionKey(group, qname, qtype)) ? { kind: 'in-flight' } : { kind: 'send' };
-}
-
-function hasHighOctet(labels: readonly string[]): boolean {
-  for (const label of labels) {
-    for (let i = 0; i < label.length; i++) if (label.charCodeAt(i) > HIGHEST_LABEL_OCTET) return true;
-  }
-  return false;
 }

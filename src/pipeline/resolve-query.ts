@@ -155,9 +155,9 @@ function askAge(k: Pipeline, { session }: QueryContext, { domain }: Judgement): 
 }
 
 /** What came back for this session, joined queries included. */
-function answeredBy({ domain, qtype }: Judgement, result: CachedAnswer): Answered {
+function answeredBy({ domain, asked, qtype }: Judgement, result: CachedAnswer): Answered {
   const rdata = withoutDnssec(result.answers, qtype).map(({ type, rdata: octets }) => ({ type, octets }));
-  return { parent: domain.parent, rcode: result.rcode, rdata };
+  return { parent: domain.parent, nameHash: asked.nameHash, rcode: result.rcode, rdata };
 }
 
 /** The answer of the query that is under way, or of the one that is sent now. */

@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { assess } from '../../scoring/assess.ts';
 import { BASE_POINTS, CURVES } from '../../scoring/model/weights.ts';
-import type { Observation } from '../../scoring/observation.ts';
+import type { AnswerCounts, Observation, ParentCounts } from '../../scoring/observation.ts';
 import { PRESETS } from '../../scoring/presets.ts';
+import { measureName, type NameFeatures } from '../../scoring/signals/name-features.ts';
 
 const octet = fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code));
 const label = fc.oneof(
@@ -12,23 +13,45 @@ const label = fc.oneof(
   fc.string({ unit: fc.constantFrom(...'abcdef0123456789'), minLength: 1, maxLength: 63 }),
 );
 
-const observations: fc.Arbitrary<Observation> = fc.record({
-  labels: fc.array(label, { maxLength: 6 }),
-  nameOctets: fc.integer({ min: 1, max: 255 }),
-  qtype: fc.constantFrom(1, 28, 16, 10, 5, 65399),
-  standing: fc.constantFrom('trusted', 'allowlisted', 'popular', 'encoder', 'unlisted'),
-  age: fc.oneof(fc.constant('unknown' as const), fc.integer({ min: 0, max: 10_000 })),
+const names: fc.Arbitrary<NameFeatures> = fc
+  .tuple(fc.array(label, { maxLength: 6 }), fc.integer({ min: 1, max: 255 }))
+  .map(([labels, nameOctets]) => measureName(labels, nameOctets));
+
+const count = fc.integer({ min: 0, max: 100_000 });
+
+const answers: fc.Arbitrary<AnswerCounts> = fc.record({
+  answeredNames: fc.integer({ min: 0, max: 64 }),
+  nxdomainNames: fc.integer({ min: 0, max: 64 }),
+  newOctets: fc.integer({ min: 0, max: 1e9 }),
+  freeFormOctets: fc.integer({ min: 0, max: 1e9 }),
+  freeFormBits: fc.double({ min: 0, max: 8e9, noNaN: true }),
+});
+
+const counts: fc.Arbitrary<ParentCounts> = fc.record({
   fanOut: fc.integer({ min: 1, max: 100_000 }),
   parentQueries: fc.integer({ min: 1, max: 100_000 }),
-  bulkTypeQueries: fc.integer({ min: 0, max: 100_000 }),
-  unforwardableQueries: fc.integer({ min: 0, max: 100_000 }),
+  bulkTypeQueries: count,
+  unforwardableQueries: count,
+  unlistedParents: count,
+  onceAskedShare: fc.double({ min: 0, max: 1, noNaN: true }),
+  recentNewNames: fc.double({ min: 0, max: 100_000, noNaN: true }),
+  pauses: count,
+  evenPauses: count,
+  answers: fc.option(answers),
+});
+
+const observations: fc.Arbitrary<Observation> = fc.record({
+  name: names,
+  qtype: fc.constantFrom(1, 28, 16, 10, 5, 65399),
+  standing: fc.constantFrom('trusted', 'allowlisted', 'popular', 'encoder', 'unlisted'),
+  age: fc.oneof(fc.constant('unknown' as const), fc.constant('no-date' as const), fc.integer({ min: 0, max: 10_000 })),
+  counts,
   leakBits: fc.double({ min: 0, max: 3000, noNaN: true }),
   parentBits: fc.double({ min: 0, max: 100_000, noNaN: true }),
   sessionBits: fc.double({ min: 0, max: 100_000, noNaN: true }),
-  unlistedParents: fc.integer({ min: 0, max: 100_000 }),
   parentKnownDays: fc.double({ min: 0, max: 10_000, noNaN: true }),
   dohEndpoint: fc.boolean(),
-  secret: fc.boolean(),
+  secret: fc.constant(false),
 });
 
 describe('the score', () => {
@@ -44,20 +67,78 @@ describe('the score', () => {
     );
   });
 
-  test.each([
-    'nameOctets',
-    'fanOut',
-    'bulkTypeQueries',
-    'unforwardableQueries',
-    'leakBits',
-    'parentBits',
-    'sessionBits',
-    'unlistedParents',
-  ] as const)('never falls when %s grows', (field) => {
+  test.each(['leakBits', 'parentBits', 'sessionBits'] as const)('never falls when %s grows', (field) => {
     fc.assert(
       fc.property(observations, fc.integer({ min: 0, max: 1000 }), (observation, more) => {
         const grown = { ...observation, [field]: observation[field] + more };
         expect(assess(grown).score).toBeGreaterThanOrEqual(assess(observation).score);
+      }),
+    );
+  });
+
+  test.each([
+    'fanOut',
+    'bulkTypeQueries',
+    'unforwardableQueries',
+    'unlistedParents',
+    'onceAskedShare',
+    'recentNewNames',
+    'evenPauses',
+  ] as const)('never falls when %s grows', (field) => {
+    fc.assert(
+      fc.property(observations, fc.integer({ min: 0, max: 1000 }), (observation, more) => {
+        const grown = { ...observation, counts: { ...observation.counts, [field]: observation.counts[field] + more } };
+        expect(assess(grown).score).toBeGreaterThanOrEqual(assess(observation).score);
+      }),
+    );
+  });
+
+  test.each(['nxdomainNames', 'newOctets', 'freeFormBits'] as const)('never falls when %s of the answers grows', (field) => {
+    fc.assert(
+      fc.property(observations, answers, fc.integer({ min: 0, max: 1000 }), (observation, held, more) => {
+        const scoreOf = (seen: AnswerCounts) => assess({ ...observation, counts: { ...observation.counts, answers: seen } }).score;
+        expect(scoreOf({ ...held, [field]: held[field] + more })).toBeGreaterThanOrEqual(scoreOf(held));
+      }),
+    );
+  });
+
+  test('never falls when the name is longer, a resolver of its own, or answers are known', () => {
+    fc.assert(
+      fc.property(observations, answers, fc.nat(255), (observation, held, more) => {
+        const { score } = assess(observation);
+        const { name } = observation;
+        expect(assess({ ...observation, name: { ...name, nameOctets: name.nameOctets + more } }).score).toBeGreaterThanOrEqual(score);
+        expect(assess({ ...observation, dohEndpoint: true }).score).toBeGreaterThanOrEqual(score);
+        const unanswered = assess({ ...observation, counts: { ...observation.counts, answers: null } }).score;
+        expect(assess({ ...observation, counts: { ...observation.counts, answers: held } }).score).toBeGreaterThanOrEqual(unanswered);
+      }),
+    );
+  });
+
+  test('never falls when the parent is newer to the fleet', () => {
+    fc.assert(
+      fc.property(observations, fc.nat(20), fc.nat(20), (observation, one, other) => {
+        const newer = assess({ ...observation, parentKnownDays: Math.min(one, other) }).score;
+        expect(newer).toBeGreaterThanOrEqual(assess({ ...observation, parentKnownDays: Math.max(one, other) }).score);
+      }),
+    );
+  });
+
+  test('is 100 when a secret was found, and still the sum of what is listed', () => {
+    fc.assert(
+      fc.property(observations, (observation) => {
+        const { score, signals } = assess({ ...observation, secret: true });
+        expect(score).toBe(100);
+        expect(signals.reduce((sum, { contribution }) => sum + contribution, 0)).toBe(100);
+      }),
+    );
+  });
+
+  test('lists signals of answers exactly where an answer was recorded', () => {
+    fc.assert(
+      fc.property(observations, (observation) => {
+        const shown = assess(observation).signals.filter(({ name }) => /^(nxdomain|downlink)-/.test(name));
+        expect(shown.length).toBe(observation.counts.answers === null ? 0 : 3);
       }),
     );
   });

@@ -1,7 +1,7 @@
 /** The sketch errs as little as its theorem says, and never forgets an item. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DistinctCounter, EXACT_LIMIT } from '../../scoring/sketch/distinct-counter.ts';
+import { DistinctNames, SAMPLE_SIZE } from '../../scoring/sketch/distinct-names.ts';
 import { HYPERLOGLOG_STANDARD_ERROR, HyperLogLog } from '../../scoring/sketch/hyperloglog.ts';
 import { type Hash64, keyedHash } from '../../scoring/sketch/keyed-hash.ts';
 
@@ -39,16 +39,16 @@ describe('the sketch of distinct names', () => {
   test('counts exactly while small, never falls, and announces what it will say', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(300), { maxLength: 400 }), (items) => {
-        const counter = new DistinctCounter();
+        const counter = new DistinctNames();
         const truth = new Set<number>();
         let before = 0;
         for (const item of items) {
           truth.add(item);
           const hash = keyedHash(String(item), { low: 3, high: 4 });
           const announced = counter.countWith(hash);
-          counter.add(hash);
-          if (truth.size <= EXACT_LIMIT) expect(counter.count).toBe(truth.size);
-          if (truth.size < EXACT_LIMIT) expect(announced).toBe(truth.size);
+          counter.add(hash, 0);
+          if (truth.size <= SAMPLE_SIZE) expect(counter.count).toBe(truth.size);
+          if (truth.size < SAMPLE_SIZE) expect(announced).toBe(truth.size);
           expect(counter.count).toBeGreaterThanOrEqual(before);
           before = counter.count;
         }

@@ -1,11 +1,14 @@
 /** What a session did below each parent, within bounds that cannot be used to forget. */
 import { describe, expect, test } from 'vitest';
 import { SessionProfile } from '../../../scoring/profile/session-profile.ts';
+import { keyedHash } from '../../../scoring/sketch/keyed-hash.ts';
 
 const HASH_KEY = { low: 1, high: 2 };
 
-function asked(parent: string, name: string, qtype = 1, unlisted = true) {
-  return { parent, nameKey: `${name}.${parent}`, qtype, unforwardable: qtype === 10, unlisted, atMs: 0 };
+const hashOf = (parent: string, name: string) => keyedHash(`${name}.${parent}`, HASH_KEY);
+
+function asked(parent: string, name: string, qtype = 1, unlisted = true, atMs = 0) {
+  return { parent, nameHash: hashOf(parent, name), qtype, unforwardable: qtype === 10, unlisted, atMs };
 }
 
 function empty(maxParents?: number): SessionProfile {
@@ -16,7 +19,18 @@ describe('the session profile', () => {
   test('observes a query as if it were included, and changes nothing', () => {
     const profile = empty();
     const first = asked('evil.example', 'a', 16);
-    const seen = { fanOut: 1, parentQueries: 1, bulkTypeQueries: 1, unforwardableQueries: 0, unlistedParents: 1 };
+    const seen = {
+      fanOut: 1,
+      parentQueries: 1,
+      bulkTypeQueries: 1,
+      unforwardableQueries: 0,
+      unlistedParents: 1,
+      onceAskedShare: 1,
+      recentNewNames: 1,
+      pauses: 0,
+      evenPauses: 0,
+      answers: null,
+    };
     for (let i = 0; i < 3; i++) expect(profile.observe(first)).toEqual(seen);
     expect(profile.parents()).toEqual([]);
   });
@@ -25,7 +39,7 @@ describe('the session profile', () => {
     const profile = empty();
     for (const name of ['a', 'b', 'a']) profile.record(asked('evil.example', name, 16), 10);
     profile.record(asked('evil.example', 'a', 28), 10);
-    expect(profile.observe(asked('evil.example', 'c', 1))).toEqual({
+    expect(profile.observe(asked('evil.example', 'c', 1))).toMatchObject({
       fanOut: 3,
       parentQueries: 5,
       bulkTypeQueries: 3,
