@@ -17,6 +17,7 @@ import { openUdpListener } from './listener/udp.ts';
 import { lookUpOwnHost } from './pipeline/own-look-up.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline/pipeline.ts';
 import type { CachedAnswer, Clock, DomainAges, Mode, QuarantineRecord } from './pipeline/ports.ts';
+import { refreshKept } from './pipeline/refresh-kept.ts';
 import { resolveQuery } from './pipeline/resolve-query.ts';
 import { addressSet, isLoopback } from './policy/address-set.ts';
 import { AliasRules } from './policy/aliases.ts';
@@ -29,6 +30,7 @@ import { type BackgroundDomainAges, createDomainAges } from './reputation/domain
 import { createRdap } from './reputation/rdap.ts';
 import type { RegistrationSource } from './reputation/registration.ts';
 import { createWhois } from './reputation/whois.ts';
+import { KeptNames } from './session/kept-names.ts';
 import { Meters } from './session/meters.ts';
 import { SessionTable } from './session/session.ts';
 import type { WouldBlockGroup } from './storage/decisions-schema.ts';
@@ -105,7 +107,10 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
   const listeners = await openListeners(config, pipeline, metrics, options.log);
   const failures = listeners.filter((listener) => listener.kind === 'listen-error');
   const running = listeners.filter((listener) => listener.kind === 'listener');
-  const sweep = setInterval(() => pipeline.quarantines.sweep(), SWEEP_MS);
+  const sweep = setInterval(() => {
+    pipeline.quarantines.sweep();
+    refreshKept(pipeline);
+  }, SWEEP_MS);
 
   const close = async (drainMs: number): Promise<void> => {
     await Promise.all(running.map((listener) => listener.close(drainMs)));
@@ -231,6 +236,7 @@ function assemble(
     sessions,
     meters,
     quarantines,
+    kept: new KeptNames(),
     cache: createAnswerCache({
       maxEntries: config.cache.maxEntries,
       maxOctets: config.cache.maxOctets,

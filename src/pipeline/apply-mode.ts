@@ -5,6 +5,7 @@
  */
 import type { Verdict } from '../../scoring/decide.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { LookUp } from './judge.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Mode } from './ports.ts';
 
@@ -14,6 +15,11 @@ export function applyMode(verdict: Verdict, mode: Mode): Verdict {
   if (verdict.kind === 'allow' || verdict.kind === 'flag') return verdict;
   if (verdict.reason === 'blocked') return verdict;
   return { ...verdict, kind: 'flag', refuseAs: null };
+}
+
+/** What is done for the answer: keeping names stretches their TTLs, so a session that is only observed has them sent as before. */
+export function actOnLookUp(policy: Policy, lookUp: LookUp): LookUp {
+  return lookUp.kind === 'kept' && policy.mode !== 'enforce' ? { kind: 'send' } : lookUp;
 }
 
 /** The verdict to act on: mode applied, and a shared session (NAT, forwarder) refused name by name instead of quarantined whole. */

@@ -3,7 +3,7 @@
  * `explain`, `score` and the check of search suffixes all run exactly this.
  */
 import { assess } from '../../scoring/assess.ts';
-import { decide, type Verdict } from '../../scoring/decide.ts';
+import { type DecideInput, decide, type Verdict } from '../../scoring/decide.ts';
 import { isFirstContact } from '../../scoring/first-contact.ts';
 import type { Assessment, Observation } from '../../scoring/observation.ts';
 import { budgetsFor } from '../../scoring/presets.ts';
@@ -14,14 +14,23 @@ import { classifyName, type RoutedName } from '../policy/classify-name.ts';
 import { measuredName } from '../policy/measured-name.ts';
 import type { ListEntry, Policy } from '../policy/policy.ts';
 import { domainBelow, type RegistrableDomain, registrableDomain } from '../policy/registrable-domain.ts';
+import type { KeptQuestion, ScopeKind } from '../session/kept-names.ts';
 import type { MeteredName, Price } from '../session/meters.ts';
 import type { HeldRefusal, Session } from '../session/session.ts';
 import type { QName } from '../wire/name.ts';
 import type { Pipeline } from './pipeline.ts';
+import { type Planning, planKeeping, spentScope } from './plan-keeping.ts';
 import type { CachedAnswer } from './ports.ts';
 
-/** How the answer would be had: from the cache, with a query already under way, or by a send that must be paid for. */
-export type LookUp = { readonly kind: 'fresh'; readonly entry: CachedAnswer } | { readonly kind: 'in-flight' } | { readonly kind: 'send' };
+/** How the answer would be had. */
+export type LookUp =
+  | { readonly kind: 'fresh'; readonly entry: CachedAnswer }
+  /** With a query already under way. */
+  | { readonly kind: 'in-flight' }
+  /** By a send that must be paid for. */
+  | { readonly kind: 'send' }
+  /** No budget is left to pay a send, but Kennel asks this name again by itself; `begin`: what it begins to ask with this query. */
+  | { readonly kind: 'kept'; readonly scope: ScopeKind; readonly begin: readonly KeptQuestion[] };
 
 export interface Judgement {
   readonly qname: QName;
@@ -48,10 +57,8 @@ const WEIGHT = { trusted: 0, allowlisted: 0.1, popular: 0.1, encoder: 1, unliste
 const MS_PER_DAY = 86_400_000;
 
 /** What judging needs of the pipeline: nothing that sends, stores or records. */
-export type Judging = Pick<Pipeline, 'clock' | 'naming' | 'meters' | 'inFlight' | 'ages' | 'secrets'> & {
-  readonly cache: Pick<Pipeline['cache'], 'peek'>;
-  readonly quarantines: Pick<Pipeline['quarantines'], 'stateOf'>;
-};
+export type Judging = Pick<Pipeline, 'clock' | 'inFlight' | 'ages' | 'secrets'> &
+  Planning & { readonly cache: Pick<Pipeline['cache'], 'peek'> };
 
 /** Judges a name that is neither answered locally nor a feedback name. */
 export function judge(k: Judging, session: Session, policy: Policy, routed: RoutedName, qname: QName, qtype: number): Judgement {
@@ -92,7 +99,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   };
   const assessment = assess(observation);
 
-  const verdict = decide({
+  const input: DecideInput = {
     assessment,
     thresholds: policy.thresholds,
     standing: routed.standing,
@@ -106,8 +113,31 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     secret: secret?.kind ?? null,
     refusedDohEndpoint: routed.dohEndpoint && policy.refuseDohEndpoints,
     firstContactBits: firstContact ? policy.firstContactBits : null,
-  });
-  return { qname, qtype, routed, domain, metered, asked, lookUp, price, assessment, verdict, secret, firstContact, entry: routed.entry };
+  };
+  const verdict = decide(input);
+  const judged = {
+    qname,
+    qtype,
+    routed,
+    domain,
+    metered,
+    asked,
+    lookUp,
+    price,
+    assessment,
+    verdict,
+    secret,
+    firstContact,
+    entry: routed.entry,
+  };
+
+  // A spent budget takes no name away that was sent before: Kennel asks it again by itself, and this query pays for nothing.
+  const scope = spentScope(verdict.reason);
+  if (scope === null) return judged;
+  const key = questionKey(routed.group, qname, qtype);
+  const begin = planKeeping(k, session, policy, scope, domain, remaining, key);
+  if (begin === null) return judged;
+  return { ...judged, lookUp: { kind: 'kept', scope, begin }, price: null, verdict: decide({ ...input, charge: null }) };
 }
 
 /**

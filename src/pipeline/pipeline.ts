@@ -12,6 +12,7 @@ import type { Naming } from '../policy/classify-name.ts';
 import type { PolicySet } from '../policy/policy.ts';
 import type { Quarantines } from '../quarantine/quarantine.ts';
 import type { PrefixLengths } from '../session/identify.ts';
+import type { KeptNames } from '../session/kept-names.ts';
 import type { Meters } from '../session/meters.ts';
 import type { SessionTable } from '../session/session.ts';
 import type { Judgement } from './judge.ts';
@@ -44,6 +45,7 @@ export interface Pipeline {
   readonly sessions: SessionTable;
   readonly meters: Meters;
   readonly quarantines: Quarantines;
+  readonly kept: KeptNames<CachedAnswer | UpstreamTrouble>;
   readonly cache: BoundedAnswerCache;
   readonly inFlight: InFlight<CachedAnswer | UpstreamTrouble>;
   readonly upstreams: ReadonlyMap<string, UpstreamGroup>;

@@ -252,6 +252,8 @@ export interface PipelineMetrics {
   leaked(policy: string, bits: number): void;
   cacheHit(): void;
   cacheMiss(): void;
+  /** A name that is kept although its budget is spent was asked again; whether an answer came. */
+  refreshed(answered: boolean): void;
   /** A packet that got no answer or an error reply. */
   malformed(reason: string): void;
   clientRefused(): void;

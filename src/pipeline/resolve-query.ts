@@ -16,13 +16,14 @@ import { MAX_MESSAGE_OCTETS } from '../wire/header.ts';
 import { decodeQuery, type Query } from '../wire/query-decode.ts';
 import { encodeResponse, MIN_UDP_PAYLOAD_OCTETS, type ResponseContent, udpLimit } from '../wire/response.ts';
 import { admit } from './admit.ts';
-import { actOn } from './apply-mode.ts';
+import { actOn, actOnLookUp } from './apply-mode.ts';
 import { answerFeedback } from './feedback.ts';
 import { inspectResponse } from './inspect-response.ts';
-import { heldAgainst, type Judgement, judgeQuery } from './judge.ts';
+import { heldAgainst, type Judgement, judgeQuery, type LookUp } from './judge.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
 import type { CachedAnswer, DecisionRecord, QuerySource } from './ports.ts';
 import { type Noted, note, noteAnswer } from './record.ts';
+import { keptAnswer } from './refresh-kept.ts';
 import { refusal, refusedOutright } from './refusal.ts';
 import { send, TOO_MANY_WAITING } from './send.ts';
 import { withoutDnssec } from './without-dnssec.ts';
@@ -135,15 +136,16 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
     return respond(k, context, refusal(k, context, decisionOf(noted), acting.refuseAs ?? 'name'), 'refused');
   }
 
-  // 9. answer: cached, joined, or the one send.
-  if (judgement.lookUp.kind === 'fresh') {
+  // 9. answer: cached, joined, kept, or the one send.
+  const way = actOnLookUp(policy, judgement.lookUp);
+  if (way.kind === 'fresh') {
     k.metrics.cacheHit();
-    k.cache.touch(judgement.lookUp.entry);
-    return answerFrom(k, context, classified, judgement.lookUp.entry, noted, 'cached');
+    k.cache.touch(way.entry);
+    return answerFrom(k, context, classified, way.entry, noted, 'cached');
   }
   k.metrics.cacheMiss();
-  const action = judgement.lookUp.kind === 'send' ? 'forwarded' : 'joined';
-  return lookUp(k, context, judgement).then((result) => {
+  const action = way.kind === 'send' ? 'forwarded' : 'joined';
+  return lookUp(k, context, judgement, way).then((result) => {
     if (!('trouble' in result) && k.answersAreAssumed !== true) session.profile.recordAnswer(answeredBy(judgement, result));
     return answerFrom(k, context, classified, result, noted, action);
   });
@@ -160,21 +162,23 @@ function answeredBy({ domain, asked, qtype }: Judgement, result: CachedAnswer): 
   return { parent: domain.parent, nameHash: asked.nameHash, rcode: result.rcode, rdata };
 }
 
-/** The answer of the query that is under way, or of the one that is sent now. */
-function lookUp(k: Pipeline, context: QueryContext, judgement: Judgement): Promise<CachedAnswer | UpstreamTrouble> {
+/** The answer of the query that is under way, of the one that is sent now, or of Kennel's own. */
+function lookUp(k: Pipeline, context: QueryContext, judgement: Judgement, way: LookUp): Promise<CachedAnswer | UpstreamTrouble> {
   const { session } = context;
   if (session.waiting >= k.limits.pendingQueries * SESSION_PART) return Promise.resolve(TOO_MANY_WAITING);
-  const { routed, qname, qtype } = judgement;
-  const outcome =
-    judgement.lookUp.kind === 'in-flight'
-      ? k.inFlight.join(questionKey(routed.group, qname, qtype), neverStarted)
-      : send(k, context, judgement);
+  const outcome = begin(k, context, judgement, way);
   session.waiting += 1;
   const over = (): void => {
     session.waiting -= 1;
   };
   outcome.then(over, over);
   return outcome;
+}
+
+function begin(k: Pipeline, context: QueryContext, judgement: Judgement, way: LookUp): Promise<CachedAnswer | UpstreamTrouble> {
+  const { routed, qname, qtype } = judgement;
+  if (way.kind === 'in-flight') return k.inFlight.join(questionKey(routed.group, qname, qtype), neverStarted);
+  return way.kind === 'kept' ? keptAnswer(k, context, judgement, way) : send(k, context, judgement);
 }
 
 /** The query that crosses the threshold: denied in memory at once; its answer alone waits until the evidence is on disk. */

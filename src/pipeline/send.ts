@@ -3,11 +3,12 @@
  * question (failover, TC to TCP) works from the permit made here and costs nothing more, since it is a function of what was charged.
  */
 import { questionKey } from '../cache/question-key.ts';
+import { KEPT_FAILURE_SECONDS, KEPT_TTL_FLOOR_SECONDS, type KeptQuestion } from '../session/kept-names.ts';
 import { EDE, RCODE } from '../wire/codes.ts';
 import type { Judgement } from './judge.ts';
 import { grantSend } from './permit.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
-import type { CachedAnswer, UpstreamFailure, UpstreamGroup } from './ports.ts';
+import type { CachedAnswer, UpstreamFailure, UpstreamGroup, UpstreamResponse } from './ports.ts';
 import type { QueryContext } from './resolve-query.ts';
 
 /** Unlisted parents may not make names expire faster than this: each repeat they force is a symbol of its own. */
@@ -15,6 +16,8 @@ const UNLISTED_TTL_FLOOR_SECONDS = 60;
 
 /** RFC 9520 §3.2: a failed resolution is cached for at least 1 s; 5 s spares a struggling upstream the retries of stubs. */
 const FAILURE_TTL_SECONDS = 5;
+
+const FAILED: UpstreamResponse = { rcode: RCODE.SERVFAIL, answers: [], authority: [], authenticData: false };
 
 /** Nothing was sent and nothing charged. */
 export const TOO_MANY_WAITING: UpstreamTrouble = {
@@ -47,14 +50,37 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
     const nowMs = k.clock.monotonicMs();
     const floorSeconds = routed.standing === 'unlisted' ? UNLISTED_TTL_FLOOR_SECONDS : 0;
     if (result.kind === 'failure') {
-      const failed = { rcode: RCODE.SERVFAIL, answers: [], authority: [], authenticData: false };
-      k.cache.store(routed.group, qname, qtype, failed, FAILURE_TTL_SECONDS, nowMs);
+      k.cache.store(routed.group, qname, qtype, FAILED, FAILURE_TTL_SECONDS, nowMs);
       return troubleOf(result.reason, group);
     }
     const entry = k.cache.store(routed.group, qname, qtype, result.response, floorSeconds, nowMs);
     k.meters.noteExpiry(session.meters, metered, entry.expiresAtMs, k.clock.wallMs());
     return entry;
   });
+}
+
+/**
+ * Asks a kept name again. Costs nothing in any scope: that it is asked, and when, follows from what was charged, from the answers and
+ * from the schedule. For the same reason it never joins a client's query, although clients may join it. Bounded by the schedule's pace.
+ */
+export function refresh(k: Pipeline, { group: id, qname, qtype, key }: KeptQuestion): Promise<CachedAnswer | UpstreamTrouble> {
+  const group = k.upstreams.get(id);
+  if (group === undefined) throw new Error(`no upstream group ${id}`);
+  if (!group.available()) return Promise.resolve(troubleOf('all-down', group));
+  const permit = grantSend(qname, qtype, 0);
+
+  const ask = async (): Promise<CachedAnswer | UpstreamTrouble> => {
+    const result = await group.exchange(permit);
+    const nowMs = k.clock.monotonicMs();
+    const response = result.kind === 'response' ? result.response : FAILED;
+    const failed = response.rcode !== RCODE.NOERROR && response.rcode !== RCODE.NXDOMAIN;
+    // An answer that is still good outlives the failure of its refresh.
+    const entry =
+      (failed ? k.cache.peek(id, qname, qtype, nowMs) : null) ??
+      k.cache.store(id, qname, qtype, response, failed ? KEPT_FAILURE_SECONDS : KEPT_TTL_FLOOR_SECONDS, nowMs);
+    return result.kind === 'response' ? entry : troubleOf(result.reason, group);
+  };
+  return k.inFlight.isInFlight(key) ? ask() : k.inFlight.join(key, ask);
 }
 
 function troubleOf(reason: UpstreamFailure, group: UpstreamGroup): UpstreamTrouble {

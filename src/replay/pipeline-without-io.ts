@@ -16,6 +16,7 @@ import { compileNaming, upstreamGroups } from '../policy/classify-name.ts';
 import { compilePolicies } from '../policy/policy.ts';
 import { loadPopularDomains, type PopularDomains } from '../policy/popular-domains.ts';
 import { createQuarantines } from '../quarantine/quarantine.ts';
+import { KeptNames } from '../session/kept-names.ts';
 import { Meters } from '../session/meters.ts';
 import { SessionTable } from '../session/session.ts';
 import { memoryMeterStore } from './memory-meter-store.ts';
@@ -68,6 +69,7 @@ export function pipelineWithoutIo(config: Config, surroundings: Surroundings): P
       randomOctets: (count) => Uint8Array.from({ length: count }, () => identifiers++ & 0xff),
       ledger: NO_LEDGER,
     }),
+    kept: new KeptNames(),
     cache: createAnswerCache(config.cache),
     inFlight: createInFlight<CachedAnswer | UpstreamTrouble>(config.limits.pendingQueries),
     upstreams: new Map(
@@ -108,6 +110,7 @@ const NOTHING_COUNTED: PipelineMetrics = {
   leaked: () => undefined,
   cacheHit: () => undefined,
   cacheMiss: () => undefined,
+  refreshed: () => undefined,
   malformed: () => undefined,
   clientRefused: () => undefined,
   rateLimited: () => undefined,

@@ -9,10 +9,12 @@ import type { Verdict } from '../../scoring/decide.ts';
 import type { DomainAge, Signal } from '../../scoring/observation.ts';
 import { questionKey } from '../cache/question-key.ts';
 import type { Config } from '../config/config.ts';
+import { actOnLookUp } from '../pipeline/apply-mode.ts';
 import { heldAgainst, type Judgement } from '../pipeline/judge.ts';
 import { redeem, type SendPermit } from '../pipeline/permit.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { ExchangeResult, QuerySource, UpstreamResponse, VerdictKind } from '../pipeline/ports.ts';
+import { refreshKept } from '../pipeline/refresh-kept.ts';
 import { resolveQuery } from '../pipeline/resolve-query.ts';
 import { classifyName } from '../policy/classify-name.ts';
 import { registrableDomain } from '../policy/registrable-domain.ts';
@@ -102,6 +104,9 @@ interface UnderWay {
 
 const SWEEP_MS = 1_000;
 
+/** Answers remembered for what Kennel asks again by itself; a recording with more names than that starts to forget. */
+const MAX_ANSWERED = 65_536;
+
 /** One replay: one Kennel that starts with nothing, and the time that passes in it. */
 export class Replay {
   readonly pipeline: Pipeline;
@@ -111,6 +116,7 @@ export class Replay {
   /** In order of `dueMs`. */
   readonly #underWay: UnderWay[] = [];
   readonly #byKey = new Map<string, UnderWay>();
+  readonly #answered = new Map<string, RecordedResponse>();
   #nowMs = 0;
   #sweptMs = 0;
   #index = 0;
@@ -170,6 +176,7 @@ export class Replay {
     if (atMs - this.#sweptMs >= SWEEP_MS) {
       this.#sweptMs = atMs;
       this.pipeline.quarantines.sweep();
+      refreshKept(this.pipeline);
     }
     this.#asked = query;
     this.#judgement = null;
@@ -179,14 +186,22 @@ export class Replay {
     const source: QuerySource = { address: query.client, port: CLIENT_PORT, protocol: 'udp', listener: this.#listener };
     const answer = resolveQuery(this.pipeline, queryPacket(query.qname, query.qtype), source);
     this.#asked = null;
+    const kept = this.#waitsForKept(query.client);
+    // What was sent, if anything, are Kennel's own questions.
+    if (kept) this.#sent = null;
     const decision = this.#decided(query, atMs);
     this.#tally.add(decision);
-    if (!(answer instanceof Promise)) return decision;
+    if (!(answer instanceof Promise) || kept) return decision;
 
     const awaited = this.#sent ?? this.#joined();
     if (awaited === null) return answer.then(() => decision);
     awaited.waiting.push(answer);
     return decision;
+  }
+
+  #waitsForKept(client: string): boolean {
+    const judgement: Judgement | null = this.#judgement;
+    return judgement !== null && actOnLookUp(this.pipeline.policies.choose(client, this.#listener), judgement.lookUp).kind === 'kept';
   }
 
   #joined(): UnderWay | null {
@@ -242,9 +257,9 @@ export class Replay {
   /** The upstream: takes the question in this tick and answers at the recorded time. */
   #exchange(group: string, permit: SendPermit): Promise<ExchangeResult> {
     redeem(permit);
-    const response = this.#asked?.response ?? null;
     const { promise, resolve } = Promise.withResolvers<ExchangeResult>();
     const key = questionKey(group, permit.qname, permit.qtype);
+    const response = this.#recorded(key, permit);
     const late = response === null || response.delayMs > UNANSWERED_MS;
     const sent: UnderWay = {
       key,
@@ -259,6 +274,16 @@ export class Replay {
     this.#byKey.set(key, sent);
     this.#sent = sent;
     return promise;
+  }
+
+  /** What was recorded for the query being asked; for a name that Kennel asks again by itself, what it was answered last. */
+  #recorded(key: string, { qname, qtype }: SendPermit): RecordedResponse | null {
+    const asked: ReplayQuery | null = this.#asked;
+    if (asked === null || asked.qname !== qname || asked.qtype !== qtype) return this.#answered.get(key) ?? null;
+    const { response } = asked;
+    if (response !== null) this.#answered.set(key, response);
+    if (this.#answered.size > MAX_ANSWERED) this.#answered.clear();
+    return response;
   }
 
   #answer({ qname, qtype }: SendPermit, { rcode, nodata, ttlSeconds, records }: RecordedResponse): UpstreamResponse {

@@ -157,11 +157,22 @@ export class Meters {
   }
 
   /**
-   * What this session has sent below a parent and the meter remembers, of the first `limitNames` names, in order of first sending.
-   * Labels are those below the parent. From memory alone: empty after a restart or an eviction.
+   * What was sent in a scope and its meter remembers, of the first `limitNames` names, in order of first sending. Scopes: the session
+   * below the parent, the session over all parents, the fleet below the parent. Labels are those below the parent, or of the whole name
+   * for the session over all parents. From memory alone: empty after a restart or an eviction.
    */
-  knownPairs(meters: SessionMeters, parentName: string, limitNames: number): readonly Sent[] {
-    return this.#sessionParents.get(keyOf({ session: meters.parentOwner, parent: parentName }))?.code.knownPairs(limitNames) ?? [];
+  knownPairs(
+    meters: SessionMeters,
+    parentName: string,
+    limitNames: number,
+    scope: 'parent' | 'session' | 'fleet' = 'parent',
+  ): readonly Sent[] {
+    const meter = {
+      parent: this.#sessionParents.get(keyOf({ session: meters.parentOwner, parent: parentName })),
+      session: meters.total,
+      fleet: this.#fleet.get(keyOf({ session: ALL, parent: parentName })),
+    }[scope];
+    return meter?.code.knownPairs(limitNames) ?? [];
   }
 
   /** What has been spent and what is left under `budgets`, refilled up to `nowMs` (wall clock). */

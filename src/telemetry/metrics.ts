@@ -44,6 +44,7 @@ export class Metrics implements PipelineMetrics {
   readonly #parseErrors = new Tally(64);
   readonly #listenerEvents = new Tally();
   readonly #upstreamFailures = new Tally();
+  readonly #refreshes = new Tally();
   readonly #requestSeconds = new PlainHistogram('kennel_dns_request_duration_seconds', 'Time from query to answer.', REQUEST_SECONDS);
   readonly #score = new PlainHistogram('kennel_score', 'Scores of decided queries, 0 to 100.', SCORE_POINTS);
   readonly #upstreamSeconds: Histogram<'upstream'>;
@@ -76,6 +77,7 @@ export class Metrics implements PipelineMetrics {
       'proto',
     ]);
     this.#tallied('upstream_failures_total', 'Exchanges with an upstream that failed.', this.#upstreamFailures, ['upstream', 'kind']);
+    this.#tallied('refreshes_total', 'Known names asked again by Kennel itself because a budget is spent.', this.#refreshes, ['result']);
     this.#counted('cache_hits_total', 'Queries answered from the cache.', () => this.#cacheHits);
     this.#counted('cache_misses_total', 'Queries the cache could not answer.', () => this.#cacheMisses);
     this.#counted('clients_refused_total', 'Queries and connections of clients outside clients.allow.', () => this.#clientsRefused);
@@ -132,6 +134,10 @@ export class Metrics implements PipelineMetrics {
 
   cacheMiss(): void {
     this.#cacheMisses += 1;
+  }
+
+  refreshed(answered: boolean): void {
+    this.#refreshes.add(1, answered ? 'answered' : 'failed');
   }
 
   malformed(reason: string): void {

@@ -106,6 +106,8 @@ function judgingAlone(naming: Judging['naming']): Judging {
     secrets: new SecretMatcher(),
     cache: { peek: () => null },
     quarantines: { stateOf: () => 'normal' },
+    // It has no schedule: what was sent is in its cache for good.
+    kept: { has: () => false, room: 0 },
   };
 }
 

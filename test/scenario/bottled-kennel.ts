@@ -19,6 +19,7 @@ import type {
   QuarantineRecord,
   UpstreamResponse,
 } from '../../src/pipeline/ports.ts';
+import { refreshKept } from '../../src/pipeline/refresh-kept.ts';
 import { resolveQuery } from '../../src/pipeline/resolve-query.ts';
 import { addressSet } from '../../src/policy/address-set.ts';
 import { AliasRules } from '../../src/policy/aliases.ts';
@@ -26,6 +27,7 @@ import { compileNaming, upstreamGroups } from '../../src/policy/classify-name.ts
 import { compilePolicies } from '../../src/policy/policy.ts';
 import { popularDomains } from '../../src/policy/popular-domains.ts';
 import { createQuarantines } from '../../src/quarantine/quarantine.ts';
+import { KeptNames } from '../../src/session/kept-names.ts';
 import { Meters } from '../../src/session/meters.ts';
 import { SessionTable } from '../../src/session/session.ts';
 import { typeName } from '../../src/wire/codes.ts';
@@ -59,6 +61,9 @@ export interface AskOptions {
   readonly wantsAd?: boolean;
 }
 
+/** Of the product's sweep timer. */
+const SWEEP_MS = 1_000;
+
 /** Tuesday; any fixed moment will do. */
 const START_MS = Date.UTC(2026, 0, 6, 12);
 
@@ -89,6 +94,19 @@ export class BottledKennel {
   pass(ms: number): void {
     this.#nowMs += ms;
     this.pipeline.quarantines.sweep();
+    refreshKept(this.pipeline);
+  }
+
+  /** The same second by second, as the sweep timer sees it, with the answers of what Kennel asks by itself meanwhile. */
+  async live(ms: number): Promise<void> {
+    let leftMs = ms;
+    while (leftMs > 0 && this.pipeline.kept.size > 0) {
+      const stepMs = Math.min(leftMs, SWEEP_MS);
+      leftMs -= stepMs;
+      this.pass(stepMs);
+      await settled();
+    }
+    if (leftMs > 0) this.pass(leftMs);
   }
 
   /** Asks and waits for the answer; null when there is none. */
@@ -147,6 +165,7 @@ export class BottledKennel {
       sessions,
       meters,
       quarantines,
+      kept: new KeptNames(),
       cache: createAnswerCache({ maxEntries: 10_000, maxOctets: 16 * 1024 * 1024 }),
       inFlight: createInFlight<CachedAnswer | UpstreamTrouble>(1_000),
       upstreams: new Map(
@@ -169,6 +188,7 @@ export class BottledKennel {
         leaked: () => undefined,
         cacheHit: () => undefined,
         cacheMiss: () => undefined,
+        refreshed: () => undefined,
         malformed: () => undefined,
         clientRefused: () => undefined,
         rateLimited: () => undefined,
@@ -185,6 +205,11 @@ export class BottledKennel {
     if (response === null) return { kind: 'failure', reason: 'timeout', detail: 'the script says nothing' };
     return { kind: 'response', response, upstream: 'script', latencyMs: 5 };
   }
+}
+
+/** Until everything that only waits for the scripted upstream has gone on. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function configOf(text: string): Config {

@@ -92,7 +92,7 @@ async function runStep(kennel: BottledKennel, step: Step): Promise<string[]> {
   if ('pass' in step) {
     const duration = parseDuration(step.pass);
     if ('problem' in duration) return [duration.problem];
-    kennel.pass(duration.value * 1000);
+    await kennel.live(duration.value * 1000);
     return [];
   }
   if ('release' in step) {

@@ -44,6 +44,7 @@ describe('Metrics', () => {
       'kennel_parse_errors_total',
       'kennel_pending_queries',
       'kennel_rate_limited_total',
+      'kennel_refreshes_total',
       'kennel_score',
       'kennel_sessions',
       'kennel_upstream_failures_total',

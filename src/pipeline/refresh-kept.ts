@@ -1,0 +1,92 @@
+/**
+ * Asks kept names again, by the schedule of `session/kept-names.ts`: once when a scope begins, then from the sweep timer.
+ * Owns when a scope ends; what may be kept is `plan-keeping.ts`, the question itself leaves by `send.ts`.
+ */
+import { KNOWN_NAMES_RESERVE_BITS } from '../../scoring/decide.ts';
+import { budgetsFor } from '../../scoring/presets.ts';
+import { questionKey } from '../cache/question-key.ts';
+import type { KeptPair, KeptScope } from '../session/kept-names.ts';
+import { EDE, RCODE } from '../wire/codes.ts';
+import type { Judgement, LookUp } from './judge.ts';
+import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
+import { bitsLeft, mayKeep } from './plan-keeping.ts';
+import type { CachedAnswer } from './ports.ts';
+import type { QueryContext } from './resolve-query.ts';
+import { refresh } from './send.ts';
+
+/** The answer was lost before its time: asking now would be a client's doing. */
+const NOT_NOW: UpstreamTrouble = {
+  trouble: 'a budget is spent; this name is asked again on a schedule, try again in a few minutes',
+  errorCode: EDE.OTHER,
+  sent: false,
+};
+
+/** A scope ends when twice as much is left as known names are kept back: begin and end must not follow each other. */
+const ROOM_BITS = 2 * KNOWN_NAMES_RESERVE_BITS;
+
+/** The answer for a query whose budget is spent: begins the scope where that is due, and waits for the first answer only. */
+export async function keptAnswer(
+  k: Pipeline,
+  { source, policy, session }: QueryContext,
+  { domain, routed, qname, qtype }: Judgement,
+  { scope: kind, begin }: Extract<LookUp, { kind: 'kept' }>,
+): Promise<CachedAnswer | UpstreamTrouble> {
+  if (begin.length > 0) {
+    const scope: KeptScope = {
+      kind,
+      parent: domain.parent,
+      budgets: budgetsFor(policy.budgets, routed.standing),
+      session: session.key,
+      epoch: session.epoch,
+      address: source.address,
+      listener: source.listener,
+    };
+    const nowMs = k.clock.monotonicMs();
+    k.kept.begin(scope, begin, nowMs);
+    askAll(k, k.kept.due(nowMs, scope));
+  }
+  return (await k.kept.firstAnswer(questionKey(routed.group, qname, qtype))) ?? NOT_NOW;
+}
+
+/** To be called about once a second: ends what is over and asks what is due. Never throws. */
+export function refreshKept(k: Pipeline): void {
+  if (k.kept.size === 0) return;
+  try {
+    const nowMs = k.clock.monotonicMs();
+    k.kept.dropEnded(nowMs, (scope) => hasEnded(k, scope));
+    askAll(k, k.kept.due(nowMs));
+  } catch (cause) {
+    k.metrics.internalError(cause);
+  }
+}
+
+/** A release has opened a new epoch, or the budget has room again. */
+function hasEnded(k: Pipeline, { kind, parent, budgets, session: key, epoch }: KeptScope): boolean {
+  const session = k.sessions.peek(key);
+  // Not in memory: nobody has asked for long, and the scope's day will end it.
+  if (session === null) return false;
+  if (kind !== 'fleet' && session.epoch !== epoch) return true;
+  const left = bitsLeft(k.meters.read(session.meters, parent, budgets, k.clock.wallMs()).remaining, kind);
+  return left === null || left >= ROOM_BITS;
+}
+
+function askAll(k: Pipeline, pairs: readonly KeptPair<CachedAnswer | UpstreamTrouble>[]): void {
+  for (const pair of pairs) {
+    const { scope, qname, qtype } = pair;
+    const policy = k.policies.choose(scope.address, scope.listener);
+    if (mayKeep(k, policy, scope.kind === 'fleet' ? null : scope.session, qname, qtype) === null) k.kept.drop(pair);
+    else ask(k, pair).catch((cause: unknown) => k.metrics.internalError(cause));
+  }
+}
+
+async function ask(k: Pipeline, pair: KeptPair<CachedAnswer | UpstreamTrouble>): Promise<void> {
+  const result = await refresh(k, pair);
+  const lifetimeMs = isAnswer(result) ? result.expiresAtMs - result.storedAtMs : null;
+  k.metrics.refreshed(lifetimeMs !== null);
+  k.kept.settle(pair, result, lifetimeMs);
+}
+
+/** A failure that an upstream tells is put again as soon as one of its silence. */
+function isAnswer(result: CachedAnswer | UpstreamTrouble): result is CachedAnswer {
+  return 'rcode' in result && (result.rcode === RCODE.NOERROR || result.rcode === RCODE.NXDOMAIN);
+}
