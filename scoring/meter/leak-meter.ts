@@ -10,45 +10,58 @@
  * Every step is a distribution over what can follow, and depends on nothing but what was sent in this scope and on when its answers
  * expire, so the code lengths satisfy Kraft's inequality: at most 2^B sequences cost B bits or less.
  */
-import { AdaptiveFlag, type FlagPrior, KRICHEVSKY_TROFIMOV } from './adaptive-flags.ts';
+import { flagBits, flags, KRICHEVSKY_TROFIMOV, learnFlag } from './adaptive-flags.ts';
+import { CountTable } from './count-table.ts';
 import { ExpiryQueue } from './expiry-queue.ts';
-import { benignBits, NameCoder } from './name-coder.ts';
+import { benignBits, learnName, nameBits } from './name-coder.ts';
 import { LABEL_JOINT, SuffixCoder } from './suffix-coder.ts';
-import { TypeCoder, untrainedTypeBits } from './type-coder.ts';
+import { firstTypeBits, furtherTypeBits, learnFirstType, learnFurtherType, untrainedTypeBits } from './type-coder.ts';
 
 export interface Sent {
   /** The coded labels, leftmost first, as octet strings; empty for the scope's apex. */
   readonly labels: readonly string[];
   readonly qtype: number;
+  /**
+   * What tells the name from all others of the scope, where the caller has it: the whole name in wire form. Otherwise it is made of the
+   * labels. One or the other for all names of a scope.
+   */
+  readonly key?: string;
 }
 
 /** Names a scope remembers; a new one then pushes out the oldest, which costs as new again. */
 const DEFAULT_MAX_NAMES = 4096;
 /** Pairs a scope remembers, per name it may remember. */
 const MAX_PAIRS_PER_NAME = 4;
-/** Measured with Node 24: a pair with its part of a name, without the name's characters (two octets each, because of the joint). */
-const PAIR_OCTETS = 350;
-/** Of a meter that has learned a first name: its tables and counts. */
-const PAST_OCTETS = 2_000;
+/** Measured with Node 24 (`test/bench/meters.bench.ts`): a pair, a name without its characters, and a meter that has learned one. */
+const PAIR_OCTETS = 110;
+const NAME_OCTETS = 120;
+const PAST_OCTETS = 700;
 
-type Event = 'refresh' | 'new-name' | 'new-type-newest' | 'new-type-other' | 'repeat';
-const EVENTS: readonly Event[] = ['refresh', 'new-name', 'new-type-newest', 'new-type-other', 'repeat'];
+/** What a send can be; the event before is the context of the flags. */
+const REFRESH = 0;
+const NEW_NAME = 1;
+const NEW_TYPE_NEWEST = 2;
+const NEW_TYPE_OTHER = 3;
+const REPEAT = 4;
+type Event = typeof REFRESH | typeof NEW_NAME | typeof NEW_TYPE_NEWEST | typeof NEW_TYPE_OTHER | typeof REPEAT;
+const EVENTS: readonly Event[] = [REFRESH, NEW_NAME, NEW_TYPE_NEWEST, NEW_TYPE_OTHER, REPEAT];
 
 /**
  * What stub resolvers do, as fixed pseudo-counts per event before: a new name is followed by its further types, and refreshes come in
  * runs. 1,440 refreshes of one name cost about 8 bits, 2 of them for the first.
  */
-const PRIORS = {
-  isRefresh: EVENTS.map((before) => (before === 'refresh' ? KRICHEVSKY_TROFIMOV : { yes: 0.25, no: 0.75 })),
+const FLAGS = flags({
+  isRefresh: EVENTS.map((before) => (before === REFRESH ? KRICHEVSKY_TROFIMOV : { yes: 0.25, no: 0.75 })),
   isNewName: EVENTS.map(() => KRICHEVSKY_TROFIMOV),
   isNewType: EVENTS.map(() => ({ yes: 0.75, no: 0.25 })),
   isNewest: EVENTS.map(() => ({ yes: 0.9, no: 0.1 })),
-} as const satisfies Record<string, readonly FlagPrior[]>;
+});
 
 interface KnownName {
   readonly key: string;
   readonly labels: readonly string[];
-  readonly pairs: KnownPair[];
+  /** Its pairs in order of first sending, linked by `next`. */
+  readonly first: KnownPair;
 }
 
 interface KnownPair {
@@ -57,11 +70,11 @@ interface KnownPair {
   repeats: number;
   expiresAtMs: number;
   heapIndex: number;
+  next: KnownPair | null;
 }
 
 /** Where a send falls, found without changing anything. */
 interface Place {
-  readonly key: string;
   readonly name: KnownName | null;
   readonly pair: KnownPair | null;
   readonly event: Event;
@@ -106,13 +119,13 @@ export class LeakMeter {
   }
 
   /** Whether a name with these labels was sent in this scope, with any type. */
-  knows(labels: readonly string[]): boolean {
-    return this.#past?.knows(labels) ?? false;
+  knows(labels: readonly string[], key: string = joined(labels)): boolean {
+    return this.#past?.knows(key) ?? false;
   }
 
   /** Whether this very pair was sent in this scope. */
-  knowsPair(labels: readonly string[], qtype: number): boolean {
-    return this.#past?.knowsPair(labels, qtype) ?? false;
+  knowsPair(labels: readonly string[], qtype: number, key: string = joined(labels)): boolean {
+    return this.#past?.knowsPair(key, qtype) ?? false;
   }
 
   /** The pairs of the first `limitNames` names that were sent and are remembered, in order of first sending. */
@@ -127,15 +140,10 @@ class Past {
   /** In order of first sending, so that the oldest is the first to be forgotten. */
   readonly #names = new Map<string, KnownName>();
   readonly #expiries = new ExpiryQueue<KnownPair>();
-  readonly #labels = new NameCoder();
+  readonly #counts = new CountTable();
   readonly #suffixes: SuffixCoder;
-  readonly #types = new TypeCoder();
-  readonly #isRefresh = new AdaptiveFlag(PRIORS.isRefresh);
-  readonly #isNewName = new AdaptiveFlag(PRIORS.isNewName);
-  readonly #isNewType = new AdaptiveFlag(PRIORS.isNewType);
-  readonly #isNewest = new AdaptiveFlag(PRIORS.isNewest);
   #newest: KnownName | null = null;
-  #lastEvent: Event = 'new-name';
+  #lastEvent: Event = NEW_NAME;
   #pairs = 0;
   /** Of all names. */
   #keyChars = 0;
@@ -148,47 +156,50 @@ class Past {
   }
 
   get octets(): number {
-    return PAST_OCTETS + this.#pairs * PAIR_OCTETS + 2 * this.#keyChars + this.#suffixes.octets + this.#labels.octets;
+    const known = this.#pairs * PAIR_OCTETS + this.#names.size * NAME_OCTETS + this.#keyChars;
+    return PAST_OCTETS + known + this.#suffixes.octets + this.#counts.octets;
   }
 
   price(sent: Sent): number {
-    const place = this.#locate(sent);
-    return this.#eventBits(place) + this.#detailBits(place, sent);
+    const key = sent.key ?? joined(sent.labels);
+    const place = this.#locate(key, sent.qtype);
+    return this.#eventBits(place.event) + this.#detailBits(place, sent, key);
   }
 
   learn(sent: Sent): void {
-    const place = this.#locate(sent);
-    this.#learnEvent(place.event);
-    switch (place.event) {
-      case 'refresh':
-        this.#learnRepeat(place.pair);
+    const key = sent.key ?? joined(sent.labels);
+    const { event, name, pair } = this.#locate(key, sent.qtype);
+    this.#learnEvent(event);
+    switch (event) {
+      case REFRESH:
+        this.#learnRepeat(pair);
         break;
-      case 'repeat':
+      case REPEAT:
         this.#dropExpected();
-        this.#learnRepeat(place.pair);
+        this.#learnRepeat(pair);
         break;
-      case 'new-type-newest':
-      case 'new-type-other':
-        this.#learnType(place.name ?? impossible('a new type without a name'), sent.qtype);
+      case NEW_TYPE_NEWEST:
+      case NEW_TYPE_OTHER:
+        this.#learnType(name ?? impossible('a new type without a name'), sent.qtype);
         break;
-      case 'new-name':
-        this.#learnName(place.key, sent);
+      case NEW_NAME:
+        this.#learnName(key, sent);
         break;
     }
-    this.#lastEvent = place.event;
+    this.#lastEvent = event;
   }
 
   noteExpiry(sent: Sent, expiresAtMs: number): void {
-    const pair = this.#locate(sent).pair;
+    const { pair } = this.#locate(sent.key ?? joined(sent.labels), sent.qtype);
     if (pair !== null) this.#expiries.schedule(pair, expiresAtMs);
   }
 
-  knows(labels: readonly string[]): boolean {
-    return this.#names.has(labels.join(LABEL_JOINT));
+  knows(key: string): boolean {
+    return this.#names.has(key);
   }
 
-  knowsPair(labels: readonly string[], qtype: number): boolean {
-    return this.#locate({ labels, qtype }).pair !== null;
+  knowsPair(key: string, qtype: number): boolean {
+    return this.#locate(key, qtype).pair !== null;
   }
 
   knownPairs(limitNames: number): readonly Sent[] {
@@ -196,56 +207,58 @@ class Past {
     let names = 0;
     for (const name of this.#names.values()) {
       if (names++ === limitNames) break;
-      for (const { qtype, sequence } of name.pairs) known.push({ sent: { labels: name.labels, qtype }, sequence });
+      for (const { qtype, sequence } of pairsOf(name)) known.push({ sent: { labels: name.labels, qtype }, sequence });
     }
     return known.sort((one, other) => one.sequence - other.sequence).map(({ sent }) => sent);
   }
 
-  #locate(sent: Sent): Place {
-    const key = sent.labels.join(LABEL_JOINT);
+  #locate(key: string, qtype: number): Place {
     const name = this.#names.get(key) ?? null;
-    if (name === null) return { key, name, pair: null, event: 'new-name' };
-    const pair = name.pairs.find(({ qtype }) => qtype === sent.qtype) ?? null;
-    if (pair === null) return { key, name, pair, event: name === this.#newest ? 'new-type-newest' : 'new-type-other' };
-    return { key, name, pair, event: pair === this.#expiries.first() ? 'refresh' : 'repeat' };
+    if (name === null) return NOWHERE;
+    let pair: KnownPair | null = name.first;
+    while (pair !== null && pair.qtype !== qtype) pair = pair.next;
+    if (pair === null) return { name, pair, event: name === this.#newest ? NEW_TYPE_NEWEST : NEW_TYPE_OTHER };
+    return { name, pair, event: pair === this.#expiries.first() ? REFRESH : REPEAT };
   }
 
-  #eventBits({ event }: Place): number {
-    const context = EVENTS.indexOf(this.#lastEvent);
-    const refresh = this.#isRefresh.bits(context, event === 'refresh');
-    if (event === 'refresh') return refresh;
-    const newName = this.#isNewName.bits(context, event === 'new-name');
-    if (event === 'new-name') return refresh + newName;
-    const newType = this.#isNewType.bits(context, event !== 'repeat');
-    if (event === 'repeat') return refresh + newName + newType;
-    return refresh + newName + newType + this.#isNewest.bits(context, event === 'new-type-newest');
+  #eventBits(event: Event): number {
+    const counts = this.#counts;
+    const before = this.#lastEvent;
+    const refresh = flagBits(counts, FLAGS.isRefresh, before, event === REFRESH);
+    if (event === REFRESH) return refresh;
+    const newName = flagBits(counts, FLAGS.isNewName, before, event === NEW_NAME);
+    if (event === NEW_NAME) return refresh + newName;
+    const newType = flagBits(counts, FLAGS.isNewType, before, event !== REPEAT);
+    if (event === REPEAT) return refresh + newName + newType;
+    return refresh + newName + newType + flagBits(counts, FLAGS.isNewest, before, event === NEW_TYPE_NEWEST);
   }
 
   #learnEvent(event: Event): void {
-    const context = EVENTS.indexOf(this.#lastEvent);
-    this.#isRefresh.learn(context, event === 'refresh');
-    if (event === 'refresh') return;
-    this.#isNewName.learn(context, event === 'new-name');
-    if (event === 'new-name') return;
-    this.#isNewType.learn(context, event !== 'repeat');
-    if (event === 'repeat') return;
-    this.#isNewest.learn(context, event === 'new-type-newest');
+    const counts = this.#counts;
+    const before = this.#lastEvent;
+    learnFlag(counts, FLAGS.isRefresh, before, event === REFRESH);
+    if (event === REFRESH) return;
+    learnFlag(counts, FLAGS.isNewName, before, event === NEW_NAME);
+    if (event === NEW_NAME) return;
+    learnFlag(counts, FLAGS.isNewType, before, event !== REPEAT);
+    if (event === REPEAT) return;
+    learnFlag(counts, FLAGS.isNewest, before, event === NEW_TYPE_NEWEST);
   }
 
-  #detailBits({ event, name, pair }: Place, sent: Sent): number {
+  #detailBits({ event, name, pair }: Place, sent: Sent, key: string): number {
     switch (event) {
-      case 'refresh':
+      case REFRESH:
         return 0;
-      case 'repeat':
+      case REPEAT:
         // KT over all known pairs: what is polled often is cheap, what is repeated for the first time costs about log2 of the pairs.
         return Math.log2((this.#repeats + this.#pairs / 2) / ((pair?.repeats ?? 0) + 0.5));
-      case 'new-type-newest':
-        return this.#types.furtherBits(typesOf(name), sent.qtype);
-      case 'new-type-other':
-        return Math.log2(this.#names.size) + this.#types.furtherBits(typesOf(name), sent.qtype);
-      case 'new-name': {
-        const known = this.#suffixes.longestKnown(sent.labels);
-        return this.#suffixes.bits(known) + this.#labels.bits(sent.labels.slice(0, known.start)) + this.#types.firstBits(sent.qtype);
+      case NEW_TYPE_NEWEST:
+        return furtherTypeBits(this.#counts, typesOf(name), sent.qtype);
+      case NEW_TYPE_OTHER:
+        return Math.log2(this.#names.size) + furtherTypeBits(this.#counts, typesOf(name), sent.qtype);
+      case NEW_NAME: {
+        const known = this.#suffixes.longestKnown(sent.labels, key);
+        return this.#suffixes.bits(known) + nameBits(this.#counts, sent.labels, known.start) + firstTypeBits(this.#counts, sent.qtype);
       }
     }
   }
@@ -265,46 +278,64 @@ class Past {
   }
 
   #learnType(name: KnownName, qtype: number): void {
-    this.#types.learnFurther(typesOf(name), qtype);
-    this.#addPair(name, qtype);
+    learnFurtherType(this.#counts, typesOf(name), qtype);
+    let last = name.first;
+    while (last.next !== null) last = last.next;
+    last.next = this.#newPair(qtype);
     this.#forgetOldest();
   }
 
-  #learnName(key: string, sent: Sent): void {
-    const known = this.#suffixes.longestKnown(sent.labels);
-    this.#labels.learn(sent.labels.slice(0, known.start));
-    this.#suffixes.learn(known, sent.labels);
-    this.#types.learnFirst(sent.qtype);
-    const name: KnownName = { key, labels: sent.labels, pairs: [] };
+  #learnName(key: string, { labels, qtype }: Sent): void {
+    const known = this.#suffixes.longestKnown(labels, key);
+    learnName(this.#counts, labels, known.start);
+    this.#suffixes.learn(known, labels, key);
+    learnFirstType(this.#counts, qtype);
+    const name: KnownName = { key, labels, first: this.#newPair(qtype) };
     this.#names.set(key, name);
     this.#keyChars += key.length;
     this.#newest = name;
-    this.#addPair(name, sent.qtype);
     this.#forgetOldest();
   }
 
-  #addPair(name: KnownName, qtype: number): void {
-    name.pairs.push({ qtype, sequence: this.#sequence++, repeats: 0, expiresAtMs: 0, heapIndex: -1 });
+  #newPair(qtype: number): KnownPair {
     this.#pairs++;
+    return { qtype, sequence: this.#sequence++, repeats: 0, expiresAtMs: 0, heapIndex: -1, next: null };
   }
 
   #forgetOldest(): void {
+    if (this.#isWithinBounds()) return;
     for (const name of this.#names.values()) {
-      if (this.#names.size <= this.#maxNames && this.#pairs <= this.#maxNames * MAX_PAIRS_PER_NAME) return;
       this.#names.delete(name.key);
       this.#keyChars -= name.key.length;
       if (name === this.#newest) this.#newest = null;
-      for (const pair of name.pairs) {
+      for (const pair of pairsOf(name)) {
         this.#expiries.remove(pair);
         this.#pairs--;
         this.#repeats -= pair.repeats;
       }
+      if (this.#isWithinBounds()) return;
     }
+  }
+
+  #isWithinBounds(): boolean {
+    return this.#names.size <= this.#maxNames && this.#pairs <= this.#maxNames * MAX_PAIRS_PER_NAME;
   }
 }
 
+const NOWHERE: Place = { name: null, pair: null, event: NEW_NAME };
+
+function joined(labels: readonly string[]): string {
+  return labels.join(LABEL_JOINT);
+}
+
+function pairsOf(name: KnownName): KnownPair[] {
+  const pairs: KnownPair[] = [];
+  for (let pair: KnownPair | null = name.first; pair !== null; pair = pair.next) pairs.push(pair);
+  return pairs;
+}
+
 function typesOf(name: KnownName | null): number[] {
-  return name?.pairs.map(({ qtype }) => qtype) ?? impossible('a further type of no name');
+  return name === null ? impossible('a further type of no name') : pairsOf(name).map(({ qtype }) => qtype);
 }
 
 function impossible(what: string): never {

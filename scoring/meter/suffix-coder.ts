@@ -5,21 +5,25 @@
 
 /** An ending of a name that is known: the labels from `start` on. The empty ending is always known. */
 export interface KnownSuffix {
-  readonly key: string;
   readonly start: number;
+  /** '' for the empty ending. */
+  readonly key: string;
 }
 
 /** Joins labels into a key: not an octet, so no label can hold it. */
 export const LABEL_JOINT = '\u0100';
-const EMPTY = '';
-/** Of an ending's string and Map entry, without its characters (measured with Node 24). */
-const ENTRY_OCTETS = 80;
+
+/** Of an ending's string and Map entry; its characters are the name's (measured with Node 24). */
+const ENTRY_OCTETS = 90;
+/** Of the first one. */
+const MAP_OCTETS = 250;
 
 export class SuffixCoder {
   readonly #maxSuffixes: number;
-  readonly #uses = new Map<string, number>([[EMPTY, 0]]);
+  /** Made by the first ending: below most parents no name has two labels. */
+  #uses: Map<string, number> | null = null;
+  #usesOfEmpty = 0;
   #totalUses = 0;
-  #keyChars = 0;
 
   constructor(maxSuffixes: number) {
     this.#maxSuffixes = maxSuffixes;
@@ -27,38 +31,54 @@ export class SuffixCoder {
 
   /** Estimated heap octets. */
   get octets(): number {
-    return this.#uses.size * ENTRY_OCTETS + 2 * this.#keyChars;
+    return this.#uses === null ? 0 : MAP_OCTETS + this.#uses.size * ENTRY_OCTETS;
   }
 
-  /** The longest ending of `labels` that is known. One name has one such ending, so it has one code word. */
-  longestKnown(labels: readonly string[]): KnownSuffix {
-    let found: KnownSuffix = { key: EMPTY, start: labels.length };
-    if (this.#uses.size === 1) return found;
-    let key = '';
+  /**
+   * The longest ending of `labels` that is known. One name has one such ending, so it has one code word. In `key` each label takes
+   * one character more than its own, as in wire form; what follows the labels is the same for all names of the scope.
+   */
+  longestKnown(labels: readonly string[], key: string): KnownSuffix {
+    let known: KnownSuffix = { start: labels.length, key: '' };
+    if (this.#uses === null) return known;
+    let at = offsetAfter(labels);
     for (let start = labels.length - 1; start >= 0; start--) {
-      key = start === labels.length - 1 ? (labels[start] ?? '') : `${labels[start] ?? ''}${LABEL_JOINT}${key}`;
-      if (!this.#uses.has(key)) return found;
-      found = { key, start };
+      at -= (labels[start]?.length ?? 0) + 1;
+      const ending = key.slice(at);
+      if (!this.#uses.has(ending)) return known;
+      known = { start, key: ending };
     }
-    return found;
+    return known;
   }
 
   /** −log2 q(ending | past), KT over the known endings. */
   bits(suffix: KnownSuffix): number {
-    return Math.log2((this.#totalUses + this.#uses.size / 2) / ((this.#uses.get(suffix.key) ?? 0) + 0.5));
+    const known = 1 + (this.#uses?.size ?? 0);
+    return Math.log2((this.#totalUses + known / 2) / (this.#usesOf(suffix) + 0.5));
   }
 
   /** Counts the ending as used and learns the proper endings of `labels`, as many as there is room for. */
-  learn(suffix: KnownSuffix, labels: readonly string[]): void {
-    this.#uses.set(suffix.key, (this.#uses.get(suffix.key) ?? 0) + 1);
+  learn(suffix: KnownSuffix, labels: readonly string[], key: string): void {
     this.#totalUses++;
-    let key = '';
+    if (suffix.key === '') this.#usesOfEmpty++;
+    else this.#uses?.set(suffix.key, this.#usesOf(suffix) + 1);
+    let at = offsetAfter(labels);
     for (let start = labels.length - 1; start >= 1; start--) {
-      key = start === labels.length - 1 ? (labels[start] ?? '') : `${labels[start] ?? ''}${LABEL_JOINT}${key}`;
-      if (this.#uses.has(key)) continue;
-      if (this.#uses.size >= this.#maxSuffixes) return;
-      this.#uses.set(key, 0);
-      this.#keyChars += key.length;
+      at -= (labels[start]?.length ?? 0) + 1;
+      if (start >= suffix.start) continue;
+      this.#uses ??= new Map();
+      if (1 + this.#uses.size >= this.#maxSuffixes) return;
+      this.#uses.set(key.slice(at), 0);
     }
   }
+
+  #usesOf({ key }: KnownSuffix): number {
+    return key === '' ? this.#usesOfEmpty : (this.#uses?.get(key) ?? 0);
+  }
+}
+
+function offsetAfter(labels: readonly string[]): number {
+  let at = 0;
+  for (const label of labels) at += label.length + 1;
+  return at;
 }

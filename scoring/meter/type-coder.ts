@@ -3,6 +3,9 @@
  * Owns the list's prior; which types may leave at all is the policy's work.
  */
 
+import { FIRST_TYPE_CELL } from './cells.ts';
+import type { CountTable } from './count-table.ts';
+
 /** Share of each type before anything was sent, by type number; roughly what stub resolvers and mail servers ask. */
 const PRIOR_SHARES: readonly (readonly [qtype: number, share: number])[] = [
   [1, 0.4], // A
@@ -44,45 +47,39 @@ const SLOT_OF_TYPE = new Map(PRIOR_SHARES.map(([qtype], slot) => [qtype, slot]))
 /** The context of a new name's first type; further types are coded in the context of the type before them. */
 const FIRST_TYPE = 0;
 
-export class TypeCoder {
-  readonly #counts = new Map<number, number>();
+/** −log2 q(qtype) as the first type of a new name: over all 65,536 types the q sum to at most 1. */
+export function firstTypeBits(counts: CountTable, qtype: number): number {
+  return slotBits(share(counts, FIRST_TYPE, slotOf(qtype)), qtype);
+}
 
-  /** −log2 q(qtype) as the first type of a new name: over all 65,536 types the q sum to at most 1. */
-  firstBits(qtype: number): number {
-    return slotBits(this.#share(FIRST_TYPE, slotOf(qtype)), qtype);
+/** −log2 q(qtype) as a further type of a name that was sent with `held`, in that order: over all others the q sum to at most 1. */
+export function furtherTypeBits(counts: CountTable, held: readonly number[], qtype: number): number {
+  const context = contextAfter(held);
+  let possible = 1;
+  for (const heldType of held) {
+    const slot = slotOf(heldType);
+    if (slot !== OTHER) possible -= share(counts, context, slot);
   }
+  return slotBits(share(counts, context, slotOf(qtype)) / possible, qtype);
+}
 
-  /** −log2 q(qtype) as a further type of a name that was sent with `held`, in that order: over all others the q sum to at most 1. */
-  furtherBits(held: readonly number[], qtype: number): number {
-    const context = contextAfter(held);
-    let possible = 1;
-    for (const heldType of held) {
-      const slot = slotOf(heldType);
-      if (slot !== OTHER) possible -= this.#share(context, slot);
-    }
-    return slotBits(this.#share(context, slotOf(qtype)) / possible, qtype);
-  }
+export function learnFirstType(counts: CountTable, qtype: number): void {
+  learn(counts, FIRST_TYPE, slotOf(qtype));
+}
 
-  learnFirst(qtype: number): void {
-    this.#learn(FIRST_TYPE, slotOf(qtype));
-  }
+export function learnFurtherType(counts: CountTable, held: readonly number[], qtype: number): void {
+  learn(counts, contextAfter(held), slotOf(qtype));
+}
 
-  learnFurther(held: readonly number[], qtype: number): void {
-    this.#learn(contextAfter(held), slotOf(qtype));
-  }
+/** q(slot | context), by counts added to the prior. */
+function share(counts: CountTable, context: number, slot: number): number {
+  const first = FIRST_TYPE_CELL + context * CELLS_PER_CONTEXT;
+  return (counts.count(first + slot) + PRIOR_WEIGHT * priorShare(slot)) / (counts.count(first + TOTAL) + PRIOR_WEIGHT);
+}
 
-  /** q(slot | context), by counts added to the prior. */
-  #share(context: number, slot: number): number {
-    const seen = this.#counts.get(context * CELLS_PER_CONTEXT + slot) ?? 0;
-    const total = this.#counts.get(context * CELLS_PER_CONTEXT + TOTAL) ?? 0;
-    return (seen + PRIOR_WEIGHT * priorShare(slot)) / (total + PRIOR_WEIGHT);
-  }
-
-  #learn(context: number, slot: number): void {
-    for (const cell of [context * CELLS_PER_CONTEXT + slot, context * CELLS_PER_CONTEXT + TOTAL]) {
-      this.#counts.set(cell, (this.#counts.get(cell) ?? 0) + 1);
-    }
-  }
+function learn(counts: CountTable, context: number, slot: number): void {
+  const first = FIRST_TYPE_CELL + context * CELLS_PER_CONTEXT;
+  counts.addTo(first + TOTAL, first + slot);
 }
 
 /** Bits of a new name's first type before anything was sent. */

@@ -68,13 +68,16 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const unlisted = routed.standing === 'unlisted';
   const weight = routed.entry?.exact === true ? 0 : WEIGHT[routed.standing];
   const { allLabels, labelsAllowed, features, hash } = measuredName(qname, domain, session.profile.hashKey);
-  const metered: MeteredName = { parent: domain.parent, labels: domain.labels, allLabels, qtype, weight, unlisted };
+  const budgets = budgetsFor(policy.budgets, routed.standing);
+  const { parentRefillBitsPerDay: refillBitsPerDay } = budgets;
+  const { parent, labels } = domain;
+  const metered: MeteredName = { parent, labels, allLabels, key: qname, qtype, weight, unlisted, refillBitsPerDay };
 
   const quarantined = k.quarantines.stateOf(session.key) === 'quarantined' && !policy.stillAllows(qname, routed.standing);
   const lookUp = peek(k, routed.group, qname, qtype, nowMs);
   const wouldSend = lookUp.kind === 'send' && !quarantined;
   const price = wouldSend ? k.meters.price(session.meters, metered, wallMs) : null;
-  const { spent, remaining } = k.meters.read(session.meters, domain.parent, budgetsFor(policy.budgets, routed.standing), wallMs);
+  const { spent, remaining } = k.meters.read(session.meters, domain.parent, budgets, wallMs);
 
   const typeAllowed = policy.allowedTypes.has(qtype);
   const unforwardable = !typeAllowed || !labelsAllowed;

@@ -154,7 +154,7 @@ export const ALL = '(all)';
 
 /** A scope of the leak meter: one session below one parent, one session over all unlisted parents, or the fleet below one parent. */
 export interface MeterScope {
-  /** Session key, or `ALL` for the fleet. */
+  /** Session key; for the fleet a text that begins with `ALL`, one per refill rate. */
   readonly session: string;
   /** Registrable domain in presentation form, or `ALL` for all unlisted parents. */
   readonly parent: string;
@@ -168,6 +168,13 @@ export interface StoredMeter extends MeterScope {
   readonly atMs: number;
 }
 
+/** The fleet's first charged send below a parent. Only the first one written counts. */
+export interface FirstSend {
+  readonly parent: string;
+  /** Wall time. */
+  readonly atMs: number;
+}
+
 /**
  * Bits are written as spent before they are spent. Synchronous, because decision and charge are one step; a write reaches the
  * operating system (survives `kill -9`) without waiting for the disk. Throws when it cannot be written: the query is refused.
@@ -178,7 +185,10 @@ export interface MeterStore {
   loadMeter(scope: MeterScope): StoredMeter | null;
   /** The meters of one session, most bits first (for `sessions show`). */
   listMeters(session: string, limit: number): readonly StoredMeter[];
-  saveMeters(meters: readonly StoredMeter[]): void;
+  /** All of them or none, together with the fleet's first send below a parent where this is one. */
+  saveMeters(meters: readonly StoredMeter[], first?: FirstSend | null): void;
+  /** When the fleet first sent a name below the parent; null when it never did, or when too many others did (pruned). */
+  firstSentMs(parent: string): number | null;
   saveCounters(counters: SessionCounters): void;
   /** A release: the session's score, its meter over all parents and the meters of these scopes start at 0 under the new epoch. */
   openSessionEpoch(counters: SessionCounters, scopes: readonly MeterScope[]): void;

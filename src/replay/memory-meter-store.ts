@@ -8,13 +8,16 @@ import { ALL, type MeterScope, type MeterStore, type SessionCounters, type Store
 export function memoryMeterStore(): MeterStore {
   const meters = new Map<string, StoredMeter>();
   const counters = new Map<string, SessionCounters>();
+  const firstSends = new Map<string, number>();
   return {
     loadSession: (session) => counters.get(session) ?? null,
     loadMeter: (scope) => meters.get(keyOf(scope)) ?? null,
     listMeters: (session, limit) => [...meters.values()].filter((meter) => meter.session === session).slice(0, limit),
-    saveMeters(saved) {
+    saveMeters(saved, first = null) {
       for (const meter of saved) meters.set(keyOf(meter), meter);
+      if (first !== null && !firstSends.has(first.parent)) firstSends.set(first.parent, first.atMs);
     },
+    firstSentMs: (parent) => firstSends.get(parent) ?? null,
     saveCounters(saved) {
       counters.set(saved.session, saved);
     },

@@ -1,12 +1,12 @@
 /**
- * The leak meters around a session: one code per session and parent, one per session over all parents that are not trusted,
- * one per parent over the fleet. Owns weights, refills and leases; the code itself is `scoring/meter/leak-meter.ts`.
+ * The leak meters around a session: one code per session and parent, one per session over all unlisted parents, one per parent over
+ * the fleet. Owns weights, refills and leases; the code itself is `scoring/meter/leak-meter.ts`.
  *
  * Bits are leased: the store is told a block is spent before a bit of it is spent, so a crash can only over-count.
  */
 import { LeakMeter, type Sent } from '../../scoring/meter/leak-meter.ts';
 import type { Budgets } from '../../scoring/observation.ts';
-import { ALL, type MeterScope, type MeterStore, type StoredMeter } from '../pipeline/ports.ts';
+import { ALL, type FirstSend, type MeterScope, type MeterStore, type StoredMeter } from '../pipeline/ports.ts';
 import { networkOfKey, type SessionKey } from './identify.ts';
 
 /** Size of one lease: small enough that a crash costs a session little, large enough that most sends write nothing. */
@@ -14,7 +14,7 @@ export const LEASE_BITS = 64;
 
 const MS_PER_DAY = 86_400_000;
 
-/** Weighted bits a send would charge to each scope it concerns. */
+/** Weighted bits a send would charge to each scope; 0 to one that it doesn't concern. */
 export interface Price {
   readonly parentBits: number;
   readonly sessionBits: number;
@@ -28,7 +28,7 @@ export interface Remaining {
   readonly fleetBits: number | null;
 }
 
-/** Weighted bits that have left below one parent and over all parents that are not trusted. */
+/** Weighted bits that have left below one parent and over all unlisted parents. */
 export interface Spent {
   readonly parentBits: number;
   readonly sessionBits: number;
@@ -48,34 +48,43 @@ export interface MeteredName {
   readonly labels: readonly string[];
   /** Labels of the whole name, leftmost first: what the session-wide code sees, so that the choice of parent is paid for too. */
   readonly allLabels: readonly string[];
+  /** The whole name in wire form, which tells it from all others. */
+  readonly key: string;
   readonly qtype: number;
   /** Whether the name counts towards the session's bits over all unlisted parents. */
   readonly unlisted: boolean;
+  /**
+   * Refill of the budget below the parent, under the policy that decides. Fleet bits are counted apart for each rate: bits that a policy
+   * without refill has let out must not be refilled by another.
+   */
+  readonly refillBitsPerDay: number;
   /** Weight of the name's standing; 0 for exactly allowlisted names and trusted zones. The bound becomes budget / weight. */
   readonly weight: number;
 }
 
-/** One scope: its code, what it has spent (weighted) and what the store believes it has spent. */
-class Meter {
+/** One budget's bits: what was spent (weighted), and what the store believes was spent. */
+class Account {
   readonly scope: MeterScope;
-  code = new LeakMeter();
+  readonly refillBitsPerDay: number;
   spentBits: number;
   leasedBits: number;
   #refilledAtMs: number;
 
-  constructor(scope: MeterScope, stored: StoredMeter | null, nowMs: number) {
+  constructor(scope: MeterScope, refillBitsPerDay: number, stored: StoredMeter | null, nowMs: number) {
     this.scope = scope;
+    this.refillBitsPerDay = refillBitsPerDay;
     // After a crash the open lease counts as used.
     this.spentBits = stored?.leasedBits ?? 0;
     this.leasedBits = this.spentBits;
     this.#refilledAtMs = stored?.atMs ?? nowMs;
   }
 
+  /** Gives back what the time since the last call is worth at this rate. */
   refill(bitsPerDay: number, nowMs: number): void {
-    if (bitsPerDay === 0) return;
-    // A clock set back refills nothing and is not waited for.
+    // A clock set back refills nothing and is not waited for. Time without a rate is not made up for later.
     const elapsedMs = Math.max(0, nowMs - this.#refilledAtMs);
     this.#refilledAtMs = nowMs;
+    if (bitsPerDay === 0 || elapsedMs === 0) return;
     const refilledBits = (bitsPerDay * elapsedMs) / MS_PER_DAY;
     this.spentBits = Math.max(0, this.spentBits - refilledBits);
     // The stored lease refills too when it is read back, from the time it was written. What is spent of a refill needs a new lease,
@@ -88,6 +97,30 @@ class Meter {
     const needed = this.spentBits + bits;
     return needed <= this.leasedBits ? null : Math.ceil(needed / LEASE_BITS) * LEASE_BITS;
   }
+}
+
+/** One scope: its code, and the bits it has charged. A fleet meter has an account per refill rate, any other meter one. */
+class Meter {
+  readonly key: string;
+  readonly accounts: Account[] = [];
+  code = new LeakMeter();
+
+  constructor(key: string) {
+    this.key = key;
+  }
+
+  get spentBits(): number {
+    return this.accounts[0]?.spentBits ?? 0;
+  }
+}
+
+/** The meters that one query concerns. */
+interface Scopes {
+  readonly meters: SessionMeters;
+  readonly parentName: string;
+  readonly parent: Meter;
+  readonly total: Meter;
+  readonly fleet: Meter;
 }
 
 /** What a session holds itself: its meter over all parents, and in whose name it spends below each of them. */
@@ -126,6 +159,10 @@ export class Meters {
   /** Meters whose code has learned something, by what it takes; the least recently charged first. */
   readonly #learned = new Map<Meter, number>();
   #learnedOctets = 0;
+  /** What the store says of parents looked at lately; the one looked up first goes first. */
+  readonly #firstSent = new Map<string, number | null>();
+  /** One query asks for the same meters up to six times. */
+  #last: Scopes | null = null;
   #trouble: string | null = null;
 
   constructor(store: MeterStore, limits: MeterLimits) {
@@ -137,29 +174,27 @@ export class Meters {
   price(meters: SessionMeters, name: MeteredName, nowMs: number): Price {
     if (name.weight === 0) return { parentBits: 0, sessionBits: 0, fleetBits: 0 };
     const { parent, total, fleet } = this.#scopes(meters, name.parent, nowMs);
-    const below: Sent = { labels: name.labels, qtype: name.qtype };
-    const whole: Sent = { labels: name.allLabels, qtype: name.qtype };
+    const below = sentBelow(name);
     return {
       parentBits: name.weight * parent.code.price(below),
-      sessionBits: name.weight * total.code.price(whole),
+      sessionBits: name.unlisted ? name.weight * total.code.price(sentWhole(name)) : 0,
       fleetBits: name.weight * fleet.code.price(below),
     };
   }
 
   /** True when this session has already sent the name, with whatever type. */
   knows(meters: SessionMeters, name: MeteredName, nowMs: number): boolean {
-    return this.#scopes(meters, name.parent, nowMs).parent.code.knows(name.labels);
+    return this.#scopes(meters, name.parent, nowMs).parent.code.knows(name.labels, name.key);
   }
 
   /** True when this session has already sent this very name and type. */
   knowsPair(meters: SessionMeters, name: MeteredName, nowMs: number): boolean {
-    return this.#scopes(meters, name.parent, nowMs).parent.code.knowsPair(name.labels, name.qtype);
+    return this.#scopes(meters, name.parent, nowMs).parent.code.knowsPair(name.labels, name.qtype, name.key);
   }
 
   /**
-   * What was sent in a scope and its meter remembers, of the first `limitNames` names, in order of first sending. Scopes: the session
-   * below the parent, the session over all parents, the fleet below the parent. Labels are those below the parent, or of the whole name
-   * for the session over all parents. From memory alone: empty after a restart or an eviction.
+   * What was sent in a scope and is remembered there, of its first `limitNames` names, in order of first sending. Labels are those below
+   * the parent, and the whole name's for the session over all unlisted parents. From memory alone: empty after a restart or an eviction.
    */
   knownPairs(
     meters: SessionMeters,
@@ -167,34 +202,42 @@ export class Meters {
     limitNames: number,
     scope: 'parent' | 'session' | 'fleet' = 'parent',
   ): readonly Sent[] {
-    const meter = {
-      parent: this.#sessionParents.get(keyOf({ session: meters.parentOwner, parent: parentName })),
-      session: meters.total,
-      fleet: this.#fleet.get(keyOf({ session: ALL, parent: parentName })),
-    }[scope];
-    return meter?.code.knownPairs(limitNames) ?? [];
+    const ofScope = {
+      parent: () => this.#sessionParents.get(keyOf(meters.parentOwner, parentName)),
+      session: () => meters.total,
+      fleet: () => this.#fleet.get(keyOf(ALL, parentName)),
+    };
+    return ofScope[scope]()?.code.knownPairs(limitNames) ?? [];
   }
 
-  /** What has been spent and what is left under `budgets`, refilled up to `nowMs` (wall clock). */
+  /**
+   * What has been spent and what is left under `budgets`, refilled up to `nowMs` (wall clock). A session that comes under policies of
+   * different rates has one account: its bound is that of the most generous one.
+   */
   read(meters: SessionMeters, parentName: string, budgets: Budgets, nowMs: number): MeterReading {
     const { parent, total, fleet } = this.#scopes(meters, parentName, nowMs);
-    parent.refill(budgets.parentRefillBitsPerDay, nowMs);
-    total.refill(budgets.sessionRefillBitsPerDay, nowMs);
-    fleet.refill(budgets.parentRefillBitsPerDay, nowMs);
+    const [ofParent, ofSession] = [accountOf(parent), accountOf(total)];
+    const ofFleet = this.#fleetAccount(fleet, parentName, budgets.parentRefillBitsPerDay, nowMs);
+    ofParent.refill(budgets.parentRefillBitsPerDay, nowMs);
+    ofSession.refill(budgets.sessionRefillBitsPerDay, nowMs);
+    ofFleet.refill(budgets.parentRefillBitsPerDay, nowMs);
     return {
-      spent: { parentBits: parent.spentBits, sessionBits: total.spentBits },
+      spent: { parentBits: ofParent.spentBits, sessionBits: ofSession.spentBits },
       remaining: {
-        parentBits: left(budgets.parentBits, parent),
-        sessionBits: left(budgets.sessionBits, total),
-        fleetBits: left(budgets.fleetParentBits, fleet),
+        parentBits: left(budgets.parentBits, ofParent),
+        sessionBits: left(budgets.sessionBits, ofSession),
+        fleetBits: left(budgets.fleetParentBits, ofFleet),
       },
     };
   }
 
-  /** Wall time at which the fleet first sent a name below this parent; null when it never did. */
+  /** Wall time of the fleet's first charged send below this parent, across restarts; null when there was none or it was pruned. */
   firstSentMs(parentName: string): number | null {
-    void parentName;
-    return null;
+    const known = this.#firstSent.get(parentName);
+    if (known !== undefined) return known;
+    const firstSentMs = this.#store.firstSentMs(parentName);
+    this.#noteFirstSent(parentName, firstSentMs);
+    return firstSentMs;
   }
 
   /** Bits spent below one parent and over all of them, as last read or charged. */
@@ -210,35 +253,41 @@ export class Meters {
   charge(meters: SessionMeters, epoch: number, name: MeteredName, nowMs: number, price: Price = this.price(meters, name, nowMs)): Price {
     if (name.weight === 0) return price;
     const { parent, total, fleet } = this.#scopes(meters, name.parent, nowMs);
-    const bits: readonly (readonly [Meter, number])[] = [
-      [parent, price.parentBits],
-      [total, price.sessionBits],
-      [fleet, price.fleetBits],
+    const ofFleet = this.#fleetAccount(fleet, name.parent, name.refillBitsPerDay, nowMs);
+    const isFirst = this.firstSentMs(name.parent) === null;
+    const bits: (readonly [Account, number])[] = [
+      [accountOf(parent), price.parentBits],
+      [ofFleet, price.fleetBits],
     ];
+    if (name.unlisted) bits.push([accountOf(total), price.sessionBits]);
 
     const leases: StoredMeter[] = [];
-    for (const [meter, cost] of bits) {
-      const leasedBits = meter.leaseFor(cost);
-      if (leasedBits !== null) leases.push({ ...meter.scope, epoch, leasedBits, atMs: nowMs });
+    for (const [account, cost] of bits) {
+      const leasedBits = account.leaseFor(cost);
+      if (leasedBits !== null) leases.push({ ...account.scope, epoch, leasedBits, atMs: nowMs });
     }
-    if (leases.length > 0) this.#save(leases);
+    if (leases.length > 0 || isFirst) this.#save(leases, isFirst ? { parent: name.parent, atMs: nowMs } : null);
 
-    for (const [meter, cost] of bits) {
-      meter.leasedBits = meter.leaseFor(cost) ?? meter.leasedBits;
-      meter.spentBits += cost;
+    if (isFirst) this.#noteFirstSent(name.parent, nowMs);
+    for (const [account, cost] of bits) {
+      account.leasedBits = account.leaseFor(cost) ?? account.leasedBits;
+      account.spentBits += cost;
     }
-    parent.code.charge({ labels: name.labels, qtype: name.qtype }, price.parentBits / name.weight);
-    total.code.charge({ labels: name.allLabels, qtype: name.qtype }, price.sessionBits / name.weight);
-    fleet.code.charge({ labels: name.labels, qtype: name.qtype }, price.fleetBits / name.weight);
+    const below = sentBelow(name);
+    parent.code.charge(below, price.parentBits / name.weight);
+    fleet.code.charge(below, price.fleetBits / name.weight);
+    if (name.unlisted) total.code.charge(sentWhole(name), price.sessionBits / name.weight);
     this.#keep(this.#sessionParents, parent, this.#limits.sessionParents);
     this.#keep(this.#fleet, fleet, this.#limits.fleetParents);
-    for (const meter of [parent, total, fleet]) this.#noteLearned(meter);
+    this.#noteLearned(parent);
+    this.#noteLearned(fleet);
+    if (name.unlisted) this.#noteLearned(total);
     return price;
   }
 
-  #save(leases: readonly StoredMeter[]): void {
+  #save(leases: readonly StoredMeter[], first: FirstSend | null): void {
     try {
-      this.#store.saveMeters(leases);
+      this.#store.saveMeters(leases, first);
       this.#trouble = null;
     } catch (error) {
       this.#trouble = error instanceof Error ? error.message : String(error);
@@ -255,55 +304,76 @@ export class Meters {
   noteExpiry(meters: SessionMeters, name: MeteredName, expiresAtMs: number, nowMs: number): void {
     if (name.weight === 0) return;
     const { parent, total, fleet } = this.#scopes(meters, name.parent, nowMs);
-    parent.code.noteExpiry({ labels: name.labels, qtype: name.qtype }, expiresAtMs);
-    total.code.noteExpiry({ labels: name.allLabels, qtype: name.qtype }, expiresAtMs);
-    fleet.code.noteExpiry({ labels: name.labels, qtype: name.qtype }, expiresAtMs);
+    const below = sentBelow(name);
+    parent.code.noteExpiry(below, expiresAtMs);
+    fleet.code.noteExpiry(below, expiresAtMs);
+    if (name.unlisted) total.code.noteExpiry(sentWhole(name), expiresAtMs);
   }
 
   /** Bits spent below a parent if its meter is in memory; for showing, recalls nothing. */
   spentInMemory(meters: SessionMeters, parentName: string): number | null {
-    return this.#sessionParents.get(keyOf({ session: meters.parentOwner, parent: parentName }))?.spentBits ?? null;
+    return this.#sessionParents.get(keyOf(meters.parentOwner, parentName))?.spentBits ?? null;
+  }
+
+  /** Bits that all sessions under policies of this refill rate have spent below a parent, as last read or charged; for showing. */
+  fleetSpent(parentName: string, refillBitsPerDay: number): number {
+    const account = this.#fleet.get(keyOf(ALL, parentName))?.accounts.find((one) => one.refillBitsPerDay === refillBitsPerDay);
+    return account?.spentBits ?? this.#store.loadMeter({ session: fleetOf(refillBitsPerDay), parent: parentName })?.leasedBits ?? 0;
   }
 
   /** A release, after the store has opened the epoch: the session's meters start anew from the store, the fleet's stay. */
   openEpoch(meters: SessionMeters, parents: readonly string[]): void {
     for (const parent of parents) {
-      const key = keyOf({ session: meters.parentOwner, parent });
+      const key = keyOf(meters.parentOwner, parent);
       this.#drop(this.#sessionParents, key);
       this.#glanced.delete(key);
     }
     if (meters.total !== null) this.#forgetLearned(meters.total);
     meters.total = null;
+    this.#last = null;
   }
 
-  #scopes(meters: SessionMeters, parentName: string, nowMs: number): { parent: Meter; total: Meter; fleet: Meter } {
+  #scopes(meters: SessionMeters, parentName: string, nowMs: number): Scopes {
+    if (this.#last?.meters === meters && this.#last.parentName === parentName) return this.#last;
     meters.total ??= this.#open({ session: meters.session, parent: ALL }, nowMs);
-    return {
+    this.#last = {
+      meters,
+      parentName,
       parent: this.#find(this.#sessionParents, { session: meters.parentOwner, parent: parentName }, nowMs),
       total: meters.total,
       fleet: this.#find(this.#fleet, { session: ALL, parent: parentName }, nowMs),
     };
+    return this.#last;
   }
 
   /** The meter of a scope without changing what is kept: from its table, from those looked at lately, or from the store. */
   #find(table: ReadonlyMap<string, Meter>, scope: MeterScope, nowMs: number): Meter {
-    const key = keyOf(scope);
+    const key = keyOf(scope.session, scope.parent);
     const known = table.get(key) ?? this.#glanced.get(key);
     if (known !== undefined) return known;
-    const meter = this.#open(scope, nowMs);
+    const meter = scope.session === ALL ? new Meter(key) : this.#open(scope, nowMs);
     this.#glanced.set(key, meter);
     if (this.#glanced.size > MAX_GLANCED) dropOldest(this.#glanced);
     return meter;
   }
 
+  #fleetAccount(fleet: Meter, parentName: string, refillBitsPerDay: number, nowMs: number): Account {
+    for (const account of fleet.accounts) if (account.refillBitsPerDay === refillBitsPerDay) return account;
+    const scope = { session: fleetOf(refillBitsPerDay), parent: parentName };
+    const account = new Account(scope, refillBitsPerDay, this.#store.loadMeter(scope), nowMs);
+    fleet.accounts.push(account);
+    return account;
+  }
+
   /** Puts a charged meter last in its bounded table; the first goes, and is in the store with every bit it has spent. */
   #keep(table: Map<string, Meter>, meter: Meter, limit: number): void {
-    const key = keyOf(meter.scope);
+    const { key } = meter;
     this.#glanced.delete(key);
     table.delete(key);
     table.set(key, meter);
+    if (table.size <= limit) return;
     const oldest = table.keys().next();
-    if (table.size > limit && !oldest.done) this.#drop(table, oldest.value);
+    if (!oldest.done) this.#drop(table, oldest.value);
   }
 
   #drop(table: Map<string, Meter>, key: string): void {
@@ -311,18 +381,25 @@ export class Meters {
     if (meter === undefined) return;
     table.delete(key);
     this.#forgetLearned(meter);
+    this.#last = null;
+  }
+
+  #noteFirstSent(parentName: string, firstSentMs: number | null): void {
+    this.#firstSent.set(parentName, firstSentMs);
+    if (this.#firstSent.size > this.#limits.fleetParents) dropOldest(this.#firstSent);
   }
 
   /** Beyond the bound the codes charged longest ago start anew: what they knew costs as new again, what was spent stays spent. */
   #noteLearned(meter: Meter): void {
     this.#forgetLearned(meter);
-    const octets = meter.code.octets;
+    const { octets } = meter.code;
     this.#learned.set(meter, octets);
     this.#learnedOctets += octets;
+    if (this.#learnedOctets <= this.#limits.codeOctets) return;
     for (const oldest of this.#learned.keys()) {
-      if (this.#learnedOctets <= this.#limits.codeOctets) return;
       this.#forgetLearned(oldest);
       oldest.code = new LeakMeter();
+      if (this.#learnedOctets <= this.#limits.codeOctets) return;
     }
   }
 
@@ -332,16 +409,37 @@ export class Meters {
   }
 
   #open(scope: MeterScope, nowMs: number): Meter {
-    return new Meter(scope, this.#store.loadMeter(scope), nowMs);
+    const meter = new Meter(keyOf(scope.session, scope.parent));
+    meter.accounts.push(new Account(scope, 0, this.#store.loadMeter(scope), nowMs));
+    return meter;
   }
 }
 
-function left(budgetBits: number | null, meter: Meter): number | null {
-  return budgetBits === null ? null : Math.max(0, budgetBits - meter.spentBits);
+/** In place of a session in the store: the fleet as far as it comes under policies of this refill rate. */
+function fleetOf(refillBitsPerDay: number): string {
+  return refillBitsPerDay === 0 ? ALL : `${ALL} ${refillBitsPerDay}`;
+}
+
+function accountOf(meter: Meter): Account {
+  const [account] = meter.accounts;
+  if (account === undefined) throw new Error(`the meter ${meter.key} has no account`);
+  return account;
+}
+
+function sentBelow({ labels, qtype, key }: MeteredName): Sent {
+  return { labels, qtype, key };
+}
+
+function sentWhole({ allLabels, qtype, key }: MeteredName): Sent {
+  return { labels: allLabels, qtype, key };
+}
+
+function left(budgetBits: number | null, account: Account): number | null {
+  return budgetBits === null ? null : Math.max(0, budgetBits - account.spentBits);
 }
 
 /** A session key holds no space. */
-function keyOf({ session, parent }: MeterScope): string {
+function keyOf(session: string, parent: string): string {
   return `${session} ${parent}`;
 }
 

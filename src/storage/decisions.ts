@@ -44,7 +44,7 @@ export type OpenDecisions = { readonly kind: 'ok'; readonly decisions: Decisions
 const BATCH_ROWS = 1_000;
 
 const DEFAULT_RETENTION: DecisionRetention = { days: 7, rows: 1_000_000 };
-const DEFAULT_METER_BOUNDS: MeterBounds = { meters: 500_000, sessions: 200_000 };
+const DEFAULT_METER_BOUNDS: MeterBounds = { meters: 500_000, sessions: 200_000, parents: 500_000 };
 
 /** Opens or creates `decisions.sqlite` in the background worker; resolves once that is ready. */
 export async function openDecisions(file: string, options: DecisionOptions = {}): Promise<OpenDecisions> {

@@ -12,6 +12,8 @@ export interface MeterBounds {
   readonly meters: number;
   /** Rows of `counters`. */
   readonly sessions: number;
+  /** Rows of `first_sends`, at about 50 octets each. */
+  readonly parents: number;
 }
 
 /** Rows removed in one transaction: short, because the packet thread waits for the lock. */
@@ -79,12 +81,25 @@ function touch(database: Database.Database): void {
  * Brings both tables below their bounds. First to go: sessions with the lowest score, then with the fewest bits, then the oldest;
  * of the meters likewise, and never a session's total while the session is there. The highest value of what goes stays as the
  * floor under everything that is missing (see `PRUNED`), so that filling the table cannot clear an offender. Returns rows removed.
+ *
+ * Of the parents' first sends the oldest go. Such a parent is new to everybody once more and, with its next send, known from then on.
  */
 export function pruneMeters(database: Database.Database, bounds: MeterBounds): number {
-  return pruneSessions(database, bounds.sessions) + pruneParents(database, bounds.meters);
+  return pruneSessions(database, bounds.sessions) + pruneParents(database, bounds.meters) + pruneFirstSends(database, bounds.parents);
 }
 
-function excess(database: Database.Database, table: 'meters' | 'counters', bound: number): number {
+function pruneFirstSends(database: Database.Database, bound: number): number {
+  const count = excess(database, 'first_sends', bound);
+  if (count === 0) return 0;
+  const victims = database.prepare<[number], string>('SELECT parent FROM first_sends ORDER BY at_ms LIMIT ?').pluck().all(count);
+  const remove = database.prepare<[string]>('DELETE FROM first_sends WHERE parent = ?');
+  inSlices(database, victims, (parent) => {
+    remove.run(parent);
+  });
+  return victims.length;
+}
+
+function excess(database: Database.Database, table: 'meters' | 'counters' | 'first_sends', bound: number): number {
   const rows = Number(database.prepare(`SELECT count(*) FROM ${table}`).pluck().get());
   return rows <= bound ? 0 : rows - Math.floor(bound * SLACK);
 }

@@ -4,7 +4,7 @@
  * background thread's (`meters-upkeep.ts`). What a lease is worth is decided in `session/`.
  */
 import type Database from 'better-sqlite3';
-import { ALL, type MeterScope, type MeterStore, type SessionCounters, type StoredMeter } from '../pipeline/ports.ts';
+import { ALL, type FirstSend, type MeterScope, type MeterStore, type SessionCounters, type StoredMeter } from '../pipeline/ports.ts';
 import { openDatabase } from './database.ts';
 
 /**
@@ -23,6 +23,7 @@ export const METER_MIGRATIONS: readonly string[] = [
      session TEXT PRIMARY KEY, epoch INTEGER NOT NULL, score REAL NOT NULL, first_seen_ms INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX counters_by_last_seen ON counters (last_seen_ms);`,
+  'CREATE TABLE first_sends (parent TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;',
 ];
 
 const METER_COLUMNS = 'session, parent, epoch, leased_bits AS leasedBits, at_ms AS atMs';
@@ -54,6 +55,10 @@ function createMeters(database: Database.Database): LastingMeters {
     `INSERT INTO meters (session, parent, epoch, leased_bits, at_ms) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET epoch = excluded.epoch, leased_bits = excluded.leased_bits, at_ms = excluded.at_ms`,
   );
+  const selectFirstSend = database.prepare<[string], number>('SELECT at_ms FROM first_sends WHERE parent = ?').pluck();
+  const insertFirstSend = database.prepare<[string, number]>(
+    'INSERT INTO first_sends (parent, at_ms) VALUES (?, ?) ON CONFLICT DO NOTHING',
+  );
   const deleteMeters = database.prepare('DELETE FROM meters');
   const selectCounters = database.prepare<[string], SessionCounters>(`SELECT ${COUNTER_COLUMNS} FROM counters WHERE session = ?`);
   const selectNewest = database.prepare<[string, number], SessionCounters>(
@@ -73,8 +78,9 @@ function createMeters(database: Database.Database): LastingMeters {
     const { session, epoch, score, firstSeenMs, lastSeenMs } = counters;
     upsertCounters.run(session, epoch, score, Math.round(firstSeenMs), Math.round(lastSeenMs));
   };
-  const saveAll = database.transaction((meters: readonly StoredMeter[]) => {
+  const saveAll = database.transaction((meters: readonly StoredMeter[], first: FirstSend | null) => {
     for (const meter of meters) saveMeter(meter);
+    if (first !== null) insertFirstSend.run(first.parent, Math.round(first.atMs));
   });
 
   return {
@@ -87,9 +93,10 @@ function createMeters(database: Database.Database): LastingMeters {
     // One call and not three: on the query path every scope is met a first time.
     loadMeter: (scope) => ownOrFloor(scope, selectMeterAndFloors.all(scope.session, scope.parent, ...floorsBeneath(scope))),
     listMeters: (session, limit) => selectMeters.all(session, PRUNED, limit),
-    saveMeters: (meters) => {
-      saveAll.immediate(meters);
+    saveMeters: (meters, first = null) => {
+      saveAll.immediate(meters, first);
     },
+    firstSentMs: (parent) => selectFirstSend.get(parent) ?? null,
     saveCounters,
     openSessionEpoch: (counters, scopes) => {
       database
@@ -129,5 +136,5 @@ function ownOrFloor(scope: MeterScope, rows: readonly StoredMeter[]): StoredMete
 /** Session and parent of two floors: a total goes only with its session, a meter below a parent by itself or with its session. */
 function floorsBeneath(scope: MeterScope): readonly [string, string, string, string] {
   if (scope.parent === ALL) return [PRUNED, ALL, PRUNED, ALL];
-  return [scope.session, PRUNED, scope.session === ALL ? ALL : PRUNED, PRUNED];
+  return [scope.session, PRUNED, scope.session.startsWith(ALL) ? scope.session : PRUNED, PRUNED];
 }

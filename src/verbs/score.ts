@@ -116,6 +116,7 @@ const FORGETFUL: MeterStore = {
   loadMeter: () => null,
   listMeters: () => [],
   saveMeters: () => undefined,
+  firstSentMs: () => null,
   saveCounters: () => undefined,
   openSessionEpoch: () => undefined,
   openMeterEpoch: () => undefined,

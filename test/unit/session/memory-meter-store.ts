@@ -1,9 +1,17 @@
 /** A MeterStore in memory that also counts its writes, for tests of what is written when. */
-import { ALL, type MeterScope, type MeterStore, type SessionCounters, type StoredMeter } from '../../../src/pipeline/ports.ts';
+import {
+  ALL,
+  type FirstSend,
+  type MeterScope,
+  type MeterStore,
+  type SessionCounters,
+  type StoredMeter,
+} from '../../../src/pipeline/ports.ts';
 
 export class MemoryMeterStore implements MeterStore {
   readonly meters = new Map<string, StoredMeter>();
   readonly counters = new Map<string, SessionCounters>();
+  readonly firstSends = new Map<string, number>();
   meterWrites = 0;
   counterWrites = 0;
   /** Set to make every write fail, as a full disk does. */
@@ -21,10 +29,15 @@ export class MemoryMeterStore implements MeterStore {
     return [...this.meters.values()].filter((meter) => meter.session === session).slice(0, limit);
   }
 
-  saveMeters(meters: readonly StoredMeter[]): void {
+  firstSentMs(parent: string): number | null {
+    return this.firstSends.get(parent) ?? null;
+  }
+
+  saveMeters(meters: readonly StoredMeter[], first: FirstSend | null = null): void {
     if (this.full) throw new Error('database or disk is full');
     this.meterWrites += 1;
     for (const meter of meters) this.meters.set(keyOf(meter), meter);
+    if (first !== null && !this.firstSends.has(first.parent)) this.firstSends.set(first.parent, first.atMs);
   }
 
   saveCounters(counters: SessionCounters): void {

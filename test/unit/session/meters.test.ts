@@ -5,7 +5,7 @@ import { registrableDomain } from '../../../src/policy/registrable-domain.ts';
 import { LEASE_BITS, type MeteredName, Meters, SessionMeters } from '../../../src/session/meters.ts';
 import { PRUNED } from '../../../src/storage/meters.ts';
 import { RRTYPE } from '../../../src/wire/codes.ts';
-import { fromPresentation, ROOT } from '../../../src/wire/name.ts';
+import { fromLabels, fromPresentation, ROOT } from '../../../src/wire/name.ts';
 import { MemoryMeterStore } from './memory-meter-store.ts';
 
 const CLIENT = '10.0.0.5';
@@ -23,7 +23,9 @@ const BUDGETS: Budgets = {
 };
 
 function below(parent: string, label: string, weight = 1): MeteredName {
-  return { parent, labels: [label], allLabels: [label, ...parent.split('.')], qtype: RRTYPE.A, weight, unlisted: true };
+  const allLabels = [label, ...parent.split('.')];
+  const key = fromLabels(allLabels) ?? ROOT;
+  return { parent, labels: [label], allLabels, key, qtype: RRTYPE.A, weight, unlisted: true, refillBitsPerDay: 0 };
 }
 
 describe('the charge', () => {

@@ -41,7 +41,7 @@ describe('pruning meters', () => {
   test('does nothing below the bound', () => {
     const { meters, upkeep } = open();
     meters.saveMeters([meter('s', 'a.example', 64)]);
-    expect(pruneMeters(upkeep, { meters: 1, sessions: 1 })).toBe(0);
+    expect(pruneMeters(upkeep, { meters: 1, sessions: 1, parents: NO_BOUND })).toBe(0);
     expect(bits(meters, 's', 'b.example')).toBeNull();
   });
 
@@ -52,7 +52,7 @@ describe('pruning meters', () => {
     const rows: StoredMeter[] = [];
     for (let n = 0; n < 20; n++) rows.push(meter('quiet', `p${n}.example`, n), meter('loud', `p${n}.example`, n));
     meters.saveMeters(rows);
-    expect(pruneMeters(upkeep, { meters: 35, sessions: NO_BOUND })).toBe(7);
+    expect(pruneMeters(upkeep, { meters: 35, sessions: NO_BOUND, parents: NO_BOUND })).toBe(7);
     expect(bits(meters, 'quiet', 'p7.example')).toBe(7);
     expect(bits(meters, 'quiet', 'p0.example')).toBe(6);
     expect(bits(meters, 'quiet', 'never-asked.example')).toBe(6);
@@ -63,7 +63,7 @@ describe('pruning meters', () => {
   test('never takes a session’s total', () => {
     const { meters, upkeep } = open();
     meters.saveMeters([meter('s', ALL, 1), meter('s', 'a.example', 500), meter('t', ALL, 1), meter('t', 'a.example', 500)]);
-    pruneMeters(upkeep, { meters: 1, sessions: NO_BOUND });
+    pruneMeters(upkeep, { meters: 1, sessions: NO_BOUND, parents: NO_BOUND });
     expect(bits(meters, 's', ALL)).toBe(1);
     expect(bits(meters, 't', ALL)).toBe(1);
   });
@@ -74,7 +74,7 @@ describe('pruning meters', () => {
     meters.saveMeters([meter('offender', 'attacker.example', 768)]);
     for (let round = 0; round < 5; round++) {
       meters.saveMeters(Array.from({ length: 100 }, (_, n) => meter('offender', `r${round}-${n}.example`, 40)));
-      pruneMeters(upkeep, { meters: 50, sessions: NO_BOUND });
+      pruneMeters(upkeep, { meters: 50, sessions: NO_BOUND, parents: NO_BOUND });
     }
     expect(bits(meters, 'offender', 'attacker.example')).toBe(768);
   });
@@ -85,7 +85,7 @@ describe('pruning meters', () => {
       meters.saveCounters(seen(`s${n}`, n));
       meters.saveMeters([meter(`s${n}`, ALL, n * 10), meter(`s${n}`, 'a.example', n)]);
     }
-    expect(pruneMeters(upkeep, { meters: NO_BOUND, sessions: 8 })).toBe(3);
+    expect(pruneMeters(upkeep, { meters: NO_BOUND, sessions: 8, parents: NO_BOUND })).toBe(3);
     expect(meters.listSessions(20)).toHaveLength(7);
     expect(meters.loadSession('s9')).toMatchObject({ score: 9 });
     expect(meters.loadSession('s0')).toMatchObject({ session: 's0', score: 2 });
@@ -98,7 +98,7 @@ describe('pruning meters', () => {
     const { meters, upkeep } = open();
     meters.saveCounters(seen('s', 50));
     meters.saveMeters([meter('s', 'a.example', 100), meter('s', 'b.example', 200), meter('s', ALL, 300)]);
-    pruneMeters(upkeep, { meters: 1, sessions: NO_BOUND });
+    pruneMeters(upkeep, { meters: 1, sessions: NO_BOUND, parents: NO_BOUND });
     expect(bits(meters, 's', 'b.example')).toBe(200);
     meters.openSessionEpoch({ ...seen('s', 0), epoch: 1 }, [{ session: 's', parent: 'b.example' }]);
     expect(bits(meters, 's', 'b.example')).toBe(0);
