@@ -2,7 +2,7 @@
  * Thresholds and budgets of each preset, every number with its source.
  * Data only: comparing a score or a charge with them is `decide.ts`, keeping count is the caller's work.
  */
-import type { Budgets, Standing, Thresholds } from './observation.ts';
+import type { Budgets, Thresholds } from './observation.ts';
 
 export type PresetName = 'interactive' | 'agent' | 'batch' | 'scheduled' | 'homelab';
 
@@ -52,9 +52,15 @@ const HOMELAB: Budgets = {
   encoderRefillBitsPerDay: 131_072,
 };
 
-/** The budgets that apply below one parent: an encoder's names carry data by design, so it has its own. */
-export function budgetsFor(budgets: Budgets, standing: Standing): Budgets {
-  if (standing !== 'encoder') return budgets;
+/** See `scoring/README.md`: lets pass what hosts are called, refuses a key of 36 octets however it is written. */
+export const FIRST_CONTACT_BITS = 96;
+
+/**
+ * The budgets that apply below one parent: an encoder's names carry data by design, so it has its own. `encoder`: the entry of the list
+ * of legitimate encoders that the name is metered below; null elsewhere, reverse zones included, because those have many owners.
+ */
+export function budgetsFor(budgets: Budgets, encoder: string | null): Budgets {
+  if (encoder === null) return budgets;
   return {
     ...budgets,
     parentBits: budgets.encoderBits,
@@ -68,8 +74,8 @@ const ENCODER_FLEET = 8;
 
 export const PRESETS: Readonly<Record<PresetName, Preset>> = {
   interactive: { thresholds: THRESHOLDS, budgets: INTERACTIVE, firstContactBits: null, dohEndpoints: 'score' },
-  agent: { thresholds: THRESHOLDS, budgets: UNATTENDED, firstContactBits: null, dohEndpoints: 'score' },
-  batch: { thresholds: THRESHOLDS, budgets: UNATTENDED, firstContactBits: null, dohEndpoints: 'score' },
-  scheduled: { thresholds: THRESHOLDS, budgets: UNATTENDED, firstContactBits: null, dohEndpoints: 'score' },
+  agent: { thresholds: THRESHOLDS, budgets: UNATTENDED, firstContactBits: FIRST_CONTACT_BITS, dohEndpoints: 'refuse' },
+  batch: { thresholds: THRESHOLDS, budgets: UNATTENDED, firstContactBits: FIRST_CONTACT_BITS, dohEndpoints: 'refuse' },
+  scheduled: { thresholds: THRESHOLDS, budgets: UNATTENDED, firstContactBits: FIRST_CONTACT_BITS, dohEndpoints: 'refuse' },
   homelab: { thresholds: THRESHOLDS, budgets: HOMELAB, firstContactBits: null, dohEndpoints: 'score' },
 };

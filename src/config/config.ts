@@ -108,6 +108,10 @@ export interface PolicyConfig {
   readonly qtypes: readonly string[];
   readonly thresholds: Thresholds;
   readonly budgets: Budgets;
+  /** Bits that one name may cost below a parent on first contact; null: not limited. */
+  readonly firstContactBits: number | null;
+  /** What follows from the name of a public encrypted resolver that no allow entry covers. */
+  readonly dohEndpoints: 'refuse' | 'score';
   readonly quarantine: QuarantineConfig;
 }
 

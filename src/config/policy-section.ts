@@ -3,7 +3,7 @@
  */
 import type { z } from 'zod';
 import type { Budgets, Thresholds } from '../../scoring/observation.ts';
-import { PRESETS } from '../../scoring/presets.ts';
+import { FIRST_CONTACT_BITS, PRESETS } from '../../scoring/presets.ts';
 import type { Mode } from '../pipeline/ports.ts';
 import { canonicalPrefix } from '../policy/address-set.ts';
 import { parsePattern } from '../policy/name-pattern.ts';
@@ -68,6 +68,8 @@ export function readPolicy(written: WrittenPolicy, path: Path, mode: Mode, probl
     qtypes: written.qtypes?.flatMap((text, i) => readType(text, [...path, 'qtypes', i], problems)) ?? DEFAULT_QTYPES,
     thresholds: readThresholds(written.thresholds, PRESETS[preset].thresholds, [...path, 'thresholds'], problems),
     budgets: readBudgets(written.budgets, PRESETS[preset].budgets, [...path, 'budgets'], problems),
+    firstContactBits: readFirstContact(written.firstContact, PRESETS[preset].firstContactBits),
+    dohEndpoints: written.dohEndpoints ?? PRESETS[preset].dohEndpoints,
     quarantine: readQuarantine(written.quarantine, [...path, 'quarantine'], problems),
   };
 }
@@ -99,6 +101,12 @@ function readThresholds(written: WrittenPolicy['thresholds'], preset: Thresholds
     problems.add(path, `must rise: flag ${flag}, refuse ${refuse}, quarantine ${quarantine} (what is not written comes from the preset)`);
   }
   return { flag, refuse, quarantine };
+}
+
+function readFirstContact(written: WrittenPolicy['firstContact'], preset: number | null): number | null {
+  if (written === undefined) return preset;
+  if (written === 'on' || written === true) return preset ?? FIRST_CONTACT_BITS;
+  return typeof written === 'number' ? written : null;
 }
 
 function readQuarantine(written: WrittenPolicy['quarantine'], path: Path, problems: Problems): PolicyConfig['quarantine'] {
@@ -171,6 +179,7 @@ function readBudgets(written: WrittenPolicy['budgets'], preset: Budgets, path: P
       `one session's parentBits (${parentBits}) can never be reached: the whole fleet has ${fleetParentBits}`,
     );
   }
+  const encoderBits = written.encoderBits ?? preset.encoderBits;
   const perSeconds = written.per === undefined ? null : (problems.take(parseDuration(written.per), [...path, 'per'])[0] ?? DAY_SECONDS);
   if (perSeconds === 0) problems.add([...path, 'per'], 'must be longer than 0');
   const refill = (bits: number | null, ofPreset: number): number =>
@@ -181,8 +190,9 @@ function readBudgets(written: WrittenPolicy['budgets'], preset: Budgets, path: P
     fleetParentBits,
     parentRefillBitsPerDay: refill(parentBits, preset.parentRefillBitsPerDay),
     sessionRefillBitsPerDay: refill(sessionBits, preset.sessionRefillBitsPerDay),
-    encoderBits: preset.encoderBits,
-    encoderRefillBitsPerDay: preset.encoderRefillBitsPerDay,
+    encoderBits,
+    // An encoder's budget refills in a day unless the policy says otherwise: it bounds a rate, and nobody waits below it to read.
+    encoderRefillBitsPerDay: refill(encoderBits, encoderBits ?? 0),
   };
 }
 

@@ -44,10 +44,16 @@ export const policySchema = z.strictObject({
         parentBits: count(0, 1e9).optional(),
         sessionBits: count(0, 1e9).optional(),
         fleetParentBits: count(0, 1e9).optional(),
+        encoderBits: count(0, 1e9).optional().meta({ description: 'In place of parentBits below a legitimate encoder' }),
         per: duration.optional().meta({ description: 'How long a spent budget takes to refill; without it as the preset says' }),
       }),
     ])
     .optional(),
+  firstContact: z
+    .union([toggle, count(0, 1e6)])
+    .optional()
+    .meta({ description: 'on, off, or the bits that one name may cost below a parent that nobody knows yet' }),
+  dohEndpoints: z.enum(['refuse', 'score']).optional().meta({ description: 'What follows from the name of a public encrypted resolver' }),
   quarantine: z
     .strictObject({
       for: duration.optional(),

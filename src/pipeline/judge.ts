@@ -4,7 +4,7 @@
  */
 import { assess } from '../../scoring/assess.ts';
 import { type DecideInput, decide, type Verdict } from '../../scoring/decide.ts';
-import { isFirstContact } from '../../scoring/first-contact.ts';
+import { firstContactLimit, isFirstContact } from '../../scoring/first-contact.ts';
 import type { Assessment, Observation } from '../../scoring/observation.ts';
 import { budgetsFor } from '../../scoring/presets.ts';
 import type { Asked } from '../../scoring/profile/session-profile.ts';
@@ -68,7 +68,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const unlisted = routed.standing === 'unlisted';
   const weight = routed.entry?.exact === true ? 0 : WEIGHT[routed.standing];
   const { allLabels, labelsAllowed, features, hash } = measuredName(qname, domain, session.profile.hashKey);
-  const budgets = budgetsFor(policy.budgets, routed.standing);
+  const budgets = budgetsFor(policy.budgets, routed.encoder);
   const { parentRefillBitsPerDay: refillBitsPerDay } = budgets;
   const { parent, labels } = domain;
   const metered: MeteredName = { parent, labels, allLabels, key: qname, qtype, weight, unlisted, refillBitsPerDay };
@@ -115,7 +115,8 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     quarantined,
     secret: secret?.kind ?? null,
     refusedDohEndpoint: routed.dohEndpoint && policy.refuseDohEndpoints,
-    firstContactBits: firstContact ? policy.firstContactBits : null,
+    firstContactBits:
+      firstContact && policy.firstContactBits !== null ? firstContactLimit(policy.firstContactBits, spent.parentBits) : null,
   };
   const verdict = decide(input);
   const judged = {

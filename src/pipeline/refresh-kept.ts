@@ -35,7 +35,7 @@ export async function keptAnswer(
     const scope: KeptScope = {
       kind,
       parent: domain.parent,
-      budgets: budgetsFor(policy.budgets, routed.standing),
+      budgets: budgetsFor(policy.budgets, routed.encoder),
       session: session.key,
       epoch: session.epoch,
       address: source.address,

@@ -3,7 +3,6 @@
  * Owns no verdict: scores and budgets are compared in `scoring/decide.ts`.
  */
 import type { Budgets, Standing, Thresholds } from '../../scoring/observation.ts';
-import { PRESETS } from '../../scoring/presets.ts';
 import type { Config, ListedPattern, PolicyConfig, QuarantineConfig } from '../config/config.ts';
 import type { Mode } from '../pipeline/ports.ts';
 import { addressAndPort } from '../wire/address.ts';
@@ -29,6 +28,7 @@ export interface Policy {
   readonly budgets: Budgets;
   /** Bits that one name may cost below a parent on first contact; null: not limited. */
   readonly firstContactBits: number | null;
+  /** Names of public encrypted resolvers are refused, and those of iCloud Private Relay do not exist. */
   readonly refuseDohEndpoints: boolean;
   /** RR types that are answered; others get NODATA. */
   readonly allowedTypes: ReadonlySet<number>;
@@ -87,8 +87,8 @@ function compilePolicy(policy: PolicyConfig): Policy {
     unlisted: policy.unlisted,
     thresholds: policy.thresholds,
     budgets: policy.budgets,
-    firstContactBits: PRESETS[policy.preset].firstContactBits,
-    refuseDohEndpoints: PRESETS[policy.preset].dohEndpoints === 'refuse',
+    firstContactBits: policy.firstContactBits,
+    refuseDohEndpoints: policy.dohEndpoints === 'refuse',
     allowedTypes: new Set(policy.qtypes.map(typeNumber)),
     quarantine: { forMs: forSeconds * 1000, answers },
     matchAllow: (qname) => allow.match(qname),

@@ -76,7 +76,7 @@ export class BottledKennel {
   readonly evidence: Map<string, { record: QuarantineRecord; history: QuarantineChange[] }>;
   script: UpstreamScript = () => null;
   /** Domain ages the look-up would have found, by ICANN registrable domain. */
-  readonly ages = new Map<string, number>();
+  readonly ages = new Map<string, number | 'no-date'>();
   readonly agesAsked: string[] = [];
   readonly groupsTrustedForAd = new Set<string>();
   #nowMs = 0;

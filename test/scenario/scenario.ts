@@ -23,6 +23,8 @@ const expectation = z.strictObject({
   edeText: z.string().optional(),
   /** Names that reached the upstream in this step, in order; `[]`: nothing left. */
   sent: z.array(z.string()).optional(),
+  /** Domains whose age was asked for in this step. */
+  agesAsked: z.array(z.string()).optional(),
   /** The client's state afterwards. */
   state: z.enum(['normal', 'watch', 'quarantined']).optional(),
   verdict: z.enum(['allow', 'flag', 'refuse', 'quarantine']).optional(),
@@ -44,6 +46,8 @@ const stepSchema = z.union([
   /** `{hex}` in the name becomes 16 hexadecimal digits that differ from query to query. Only the last answer is looked at. */
   z.strictObject({ flood: ask.extend({ count: z.number() }), expect: expectation }),
   z.strictObject({ pass: z.string() }),
+  /** A registry's answer about a domain arrives: its age in days, or that it has no date. */
+  z.strictObject({ learnAge: z.strictObject({ domain: z.string(), age: z.union([z.number(), z.literal('no-date')]) }) }),
   z.strictObject({ release: z.string(), reason: z.string() }),
   z.strictObject({ restart: z.literal(true), config: z.string().optional() }),
 ]);
@@ -95,6 +99,10 @@ async function runStep(kennel: BottledKennel, step: Step): Promise<string[]> {
     await kennel.live(duration.value * 1000);
     return [];
   }
+  if ('learnAge' in step) {
+    kennel.ages.set(step.learnAge.domain, step.learnAge.age);
+    return [];
+  }
   if ('release' in step) {
     const record = kennel.pipeline.quarantines.list().find((quarantine) => quarantine.session === step.release);
     if (record === undefined) return [`${step.release} is not quarantined`];
@@ -131,6 +139,7 @@ async function askAndCompare(
     soa: reply.authorities.some((record) => record.type === 'SOA'),
     ede: reply.ede.map(({ code }) => code),
     sent: kennel.sent.slice(sentBefore).map((sent) => sent.name),
+    agesAsked: kennel.agesAsked.splice(0),
     state: kennel.pipeline.quarantines.stateOf(client ?? '10.0.0.5'),
     verdict: decision?.verdict,
     wouldVerdict: decision?.wouldVerdict,

@@ -65,14 +65,14 @@ describe('lists', () => {
 });
 
 describe('popularity', () => {
-  const config = compile('', ['popular.com', 'glitch.me', 'co.uk']);
+  const config = compile('', ['popular.com', 'readthedocs.io', 'co.uk']);
 
   test('counts for the registrable domain and everything below it', () => {
     expect(config.route('a.b.popular.com').standing).toBe('popular');
   });
   test('never counts for tenants of a private suffix', () => {
-    expect(config.route('evil.glitch.me').standing).toBe('unlisted');
-    expect(config.route('x.evil.glitch.me').standing).toBe('unlisted');
+    expect(config.route('evil.readthedocs.io').standing).toBe('unlisted');
+    expect(config.route('x.evil.readthedocs.io').standing).toBe('unlisted');
   });
   test('never counts for a public suffix', () => {
     expect(config.route('x.evil.co.uk').standing).toBe('unlisted');
