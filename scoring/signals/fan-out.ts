@@ -6,5 +6,5 @@
 import type { Observation } from '../observation.ts';
 
 export function fanOutDoublings({ counts }: Observation): number {
-  return Math.log2(Math.max(counts.fanOut, 1));
+  return counts.fanOut <= 1 ? 0 : Math.log2(counts.fanOut);
 }

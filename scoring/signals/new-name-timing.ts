@@ -11,7 +11,7 @@ const EMPTY_PAUSES = 8;
 
 /** 0 for one new name of late; one more for every doubling. */
 export function newNameDoublings({ counts }: Observation): number {
-  return Math.log2(Math.max(counts.recentNewNames, 1));
+  return counts.recentNewNames <= 1 ? 0 : Math.log2(counts.recentNewNames);
 }
 
 /** 0 to just below 1. */

@@ -7,5 +7,5 @@ import type { Observation } from '../observation.ts';
 
 /** 0 without such a query; one more for every doubling. */
 export function tunnelFormDoublings({ counts }: Observation): number {
-  return Math.log2(1 + counts.unforwardableQueries);
+  return counts.unforwardableQueries === 0 ? 0 : Math.log2(1 + counts.unforwardableQueries);
 }
