@@ -41,6 +41,7 @@ export interface Judgement {
   readonly asked: Asked;
   readonly lookUp: LookUp;
   readonly price: Price | null;
+  readonly observation: Observation;
   readonly assessment: Assessment;
   /** Always what enforcing would do. */
   readonly verdict: Verdict;
@@ -128,6 +129,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     asked,
     lookUp,
     price,
+    observation,
     assessment,
     verdict,
     secret,
@@ -154,7 +156,7 @@ export function judgeQuery(k: Judging, session: Session, policy: Policy, routed:
   const own = judge(k, session, policy, routed, qname, qtype);
   const hidden = judgeBehindSuffix(k, session, policy, routed, qtype);
   if (hidden === null || (refuses(own) && hidden.verdict.reason !== 'blocked')) return own;
-  return { ...own, verdict: hidden.verdict, assessment: hidden.assessment, entry: hidden.entry };
+  return { ...own, verdict: hidden.verdict, observation: hidden.observation, assessment: hidden.assessment, entry: hidden.entry };
 }
 
 /**

@@ -85,6 +85,8 @@ export interface ReplayOptions {
    * rebinding. `captured`: `records` are served, scored and checked.
    */
   readonly responses?: 'absent' | 'captured';
+  /** Hears of every judgement before it is acted on. */
+  readonly onJudged?: (judgement: Judgement) => void;
 }
 
 /** After this time without an answer a query has failed. */
@@ -142,6 +144,7 @@ export class Replay {
       onJudged: (judgement, acting) => {
         this.#judgement = judgement;
         this.#acting = acting;
+        options.onJudged?.(judgement);
       },
       metrics: {
         responseSent: (_rcode, action) => {
