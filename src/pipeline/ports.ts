@@ -82,7 +82,7 @@ export interface DomainAges {
   knownAgeDays(icannDomain: string): DomainAge;
 }
 
-/** What has been learned about a domain. `no-date`: a registry answered without one. `failed`: nobody answered. */
+/** What has been learned about a domain. `no-date`: a registry answered without one. `failed`: nobody answered, or no such domain. */
 export interface KnownAge {
   readonly domain: string;
   readonly outcome: 'registered' | 'no-date' | 'failed';

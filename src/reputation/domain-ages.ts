@@ -193,8 +193,9 @@ class QueuedDomainAges implements BackgroundDomainAges {
   }
 
   #learn(domain: string, registration: Registration): void {
-    // No server at all is as final as a server without dates.
-    const outcome = registration.kind === 'unsupported' ? 'no-date' : registration.kind;
+    // Where nobody was asked (look-ups switched off, no server for the top-level domain) or the domain does not exist yet, nothing has
+    // been learned: that must not end a first contact.
+    const outcome = registration.kind === 'registered' || registration.kind === 'no-date' ? registration.kind : 'failed';
     const registeredAtMs = registration.kind === 'registered' ? registration.atMs : null;
     const before = this.#known.get(domain);
     const lookedUpAtMs = this.#clock.wallMs();

@@ -64,7 +64,7 @@ async function ask(url: URL, domain: string, options: GetOptions, nowMs: number)
   // RFC 9082 §4.1 and RFC 7480 §5.3: the registry has no such domain.
   if (response.statusCode === 404) {
     response.destroy();
-    return { kind: 'no-date' };
+    return { kind: 'unregistered' };
   }
   if (response.statusCode !== 200) {
     response.destroy();

@@ -5,8 +5,10 @@
 
 export type Registration =
   | { readonly kind: 'registered'; readonly atMs: number }
-  /** The registry answered, and tells no date or no such domain: a finished look-up. */
+  /** The registry answered and tells no date: a finished look-up. */
   | { readonly kind: 'no-date' }
+  /** The registry has no such domain yet: whoever asks first and registers then must not be taken for one without a date. */
+  | { readonly kind: 'unregistered' }
   /** This protocol has no server for the top-level domain. */
   | { readonly kind: 'unsupported' }
   | { readonly kind: 'failed'; readonly detail: string };

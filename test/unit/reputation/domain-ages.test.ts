@@ -113,6 +113,29 @@ describe('domain ages', () => {
     expect(whois.asked).toEqual(['example.com', 'example.org']);
   });
 
+  test.each<readonly [string, Registration, Registration]>([
+    ['look-ups are off, or no registry serves the top-level domain', { kind: 'unsupported' }, { kind: 'unsupported' }],
+    ['no registry answers', { kind: 'failed', detail: 'down' }, { kind: 'failed', detail: 'down' }],
+    ['the domain does not exist yet', { kind: 'unregistered' }, { kind: 'failed', detail: 'asked without need' }],
+  ])('stay unknown, not without a date, where %s', async (_what, byRdap, byWhois) => {
+    const { ages, rdap, whois } = kit();
+    rdap.answer = byRdap;
+    whois.answer = byWhois;
+    ages.ageDays('example.com');
+    await ages.lookUpNext();
+    expect(ages.knownAgeDays('example.com')).toBe('unknown');
+    expect(whois.asked.length).toBe(byRdap.kind === 'unregistered' ? 0 : 1);
+  });
+
+  test('stay unknown for a session that has used up its look-ups', async () => {
+    const { ages } = kit({ perSessionPerDay: 1 });
+    ages.ageDays('example.com', 's');
+    ages.ageDays('example.net', 's');
+    await ages.lookUpNext();
+    expect(ages.queued).toBe(0);
+    expect(ages.knownAgeDays('example.net')).toBe('unknown');
+  });
+
   test('that could not be found are asked for again after a day, and no sooner', async () => {
     const { ages, clock, rdap } = kit();
     rdap.answer = { kind: 'failed', detail: 'down' };

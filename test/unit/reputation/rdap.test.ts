@@ -41,9 +41,12 @@ describe('an RDAP look-up', () => {
     expect(server.asked).toEqual(['/rdap/domain/example.com']);
   });
 
-  test('is finished without a date when the registry has none, or no such domain', async () => {
+  test('is finished without a date when the registry has none', async () => {
     expect((await ask((response) => response.end(domainObject({ events: [] })))).result).toEqual({ kind: 'no-date' });
-    expect((await ask((response) => response.writeHead(404).end('{}'))).result).toEqual({ kind: 'no-date' });
+  });
+
+  test('tells a domain that does not exist from one without a date', async () => {
+    expect((await ask((response) => response.writeHead(404).end('{}'))).result).toEqual({ kind: 'unregistered' });
   });
 
   test.each<readonly [string, (response: ServerResponse) => void]>([
