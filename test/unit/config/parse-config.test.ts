@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PRESETS } from '../../../scoring/presets.ts';
+import { FIRST_CONTACT_BITS, PRESETS } from '../../../scoring/presets.ts';
 import { configHash } from '../../../src/config/config.ts';
 import { defaultConfig } from '../../../src/config/parse-config.ts';
 import { configErrorText } from '../../../src/config/problems.ts';
@@ -279,6 +279,35 @@ describe('one policy', () => {
       sessionRefillBitsPerDay: 600,
     });
   });
+  test('an encoder budget refills within `per`, or within a day', () => {
+    const budgets = (written: string) => accepted(`mode: observe\npolicies: [{ name: a, budgets: ${written} }]`).policies[0]?.budgets;
+    expect(budgets('{ encoderBits: 5000 }')).toMatchObject({ encoderBits: 5000, encoderRefillBitsPerDay: 5000 });
+    expect(budgets('{ encoderBits: 5000, per: 12h }')).toMatchObject({ encoderRefillBitsPerDay: 10_000 });
+    expect(budgets('{ parentBits: 100 }')).toMatchObject({
+      encoderBits: PRESETS.interactive.budgets.encoderBits,
+      encoderRefillBitsPerDay: PRESETS.interactive.budgets.encoderRefillBitsPerDay,
+    });
+  });
+  test.each([
+    ['preset: agent', FIRST_CONTACT_BITS, 'refuse'],
+    ['preset: batch', FIRST_CONTACT_BITS, 'refuse'],
+    ['preset: scheduled', FIRST_CONTACT_BITS, 'refuse'],
+    ['preset: interactive', null, 'score'],
+    ['preset: homelab', null, 'score'],
+    ['firstContact: on', FIRST_CONTACT_BITS, 'score'],
+    ['firstContact: true', FIRST_CONTACT_BITS, 'score'],
+    ['firstContact: 40, dohEndpoints: refuse', 40, 'refuse'],
+    ['preset: agent, firstContact: off, dohEndpoints: score', null, 'score'],
+    ['preset: agent, firstContact: false', null, 'refuse'],
+  ])('first contacts and encrypted resolvers: %s', (yaml, firstContactBits, dohEndpoints) => {
+    expect(accepted(`mode: observe\npolicies: [{ name: a, ${yaml} }]`).policies[0]).toMatchObject({ firstContactBits, dohEndpoints });
+  });
+  test.each(['firstContact: maybe', 'firstContact: -1', 'dohEndpoints: off', 'firstContactBits: 3', 'budgets: { encodersBits: 1 }'])(
+    'refuses %s',
+    (yaml) => {
+      expect(policyErrors(yaml)).toHaveLength(1);
+    },
+  );
   test("a session's larger share raises the fleet's budget with it", () => {
     expect(
       accepted('mode: observe\npolicies: [{ name: a, preset: agent, budgets: { parentBits: 5000 } }]').policies[0]?.budgets.fleetParentBits,
