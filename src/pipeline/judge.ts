@@ -58,8 +58,7 @@ const WEIGHT = { trusted: 0, allowlisted: 0.1, popular: 0.1, encoder: 1, unliste
 const MS_PER_DAY = 86_400_000;
 
 /** What judging needs of the pipeline: nothing that sends, stores or records. */
-export type Judging = Pick<Pipeline, 'clock' | 'inFlight' | 'ages' | 'secrets'> &
-  Planning & { readonly cache: Pick<Pipeline['cache'], 'peek'> };
+export type Judging = Pick<Pipeline, 'inFlight' | 'ages' | 'secrets'> & Planning & { readonly cache: Pick<Pipeline['cache'], 'peek'> };
 
 /** Judges a name that is neither answered locally nor a feedback name. */
 export function judge(k: Judging, session: Session, policy: Policy, routed: RoutedName, qname: QName, qtype: number): Judgement {
@@ -141,7 +140,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const scope = spentScope(verdict.reason);
   if (scope === null) return judged;
   const key = questionKey(routed.group, qname, qtype);
-  const begin = planKeeping(k, session, policy, scope, domain, remaining, key);
+  const begin = planKeeping(k, session, policy, { scope, domain, metered, remaining, key });
   if (begin === null) return judged;
   return { ...judged, lookUp: { kind: 'kept', scope, begin }, price: null, verdict: decide({ ...input, charge: null }) };
 }

@@ -11,6 +11,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { RegistrableDomain } from '../policy/registrable-domain.ts';
 import type { SessionKey } from '../session/identify.ts';
 import type { KeptQuestion, ScopeKind } from '../session/kept-names.ts';
+import type { MeteredName } from '../session/meters.ts';
 import type { Session } from '../session/session.ts';
 import { fromLabels, labelsOf, type QName } from '../wire/name.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -22,8 +23,17 @@ const MAX_SESSION_NAMES = 256;
 /** Of one scope: no client may fill the schedule with the types of its names. */
 const MAX_SCOPE_PAIRS = 512;
 
+/** A question that a budget cannot pay for. */
+export interface Unpaid {
+  readonly scope: ScopeKind;
+  readonly domain: RegistrableDomain;
+  readonly metered: MeteredName;
+  readonly remaining: BitsPerScope<number | null>;
+  readonly key: string;
+}
+
 /** What planning needs of the pipeline. */
-export type Planning = Pick<Pipeline, 'naming' | 'meters'> & {
+export type Planning = Pick<Pipeline, 'clock' | 'naming' | 'meters'> & {
   readonly kept: Pick<Pipeline['kept'], 'has' | 'room'>;
   readonly quarantines: Pick<Pipeline['quarantines'], 'stateOf'>;
 };
@@ -45,19 +55,18 @@ export function bitsLeft(remaining: BitsPerScope<number | null>, scope: ScopeKin
 }
 
 /**
- * The questions to begin with so that the refused one (`key`) stays answered: none when it is kept already; null when it was never
- * sent in the scope, or cannot be kept.
+ * The questions to begin with so that this one stays answered: none when it is kept already; null when the session has never sent it,
+ * or it cannot be kept.
  */
 export function planKeeping(
   k: Planning,
   session: Session,
   policy: Policy,
-  scope: ScopeKind,
-  domain: RegistrableDomain,
-  remaining: BitsPerScope<number | null>,
-  key: string,
+  { scope, domain, metered, remaining, key }: Unpaid,
 ): readonly KeptQuestion[] | null {
   if (k.kept.has(key)) return [];
+  // Whoever floods us with new names is told no at once.
+  if (!k.meters.knowsPair(session.meters, metered, k.clock.wallMs())) return null;
   // As much as is kept back for known names pays for them; an end (twice as much) and a begin must not follow each other.
   if ((bitsLeft(remaining, scope) ?? Number.POSITIVE_INFINITY) >= KNOWN_NAMES_RESERVE_BITS) return null;
 

@@ -42,7 +42,10 @@ const PERIOD_MS = 300_000;
 /** Asked this long before the answer expires: two retries and the wait for the pace fit in, so that it never does. */
 const SLACK_MS = 90_000;
 
-/** A failed question is put again after this time, whoever asks for it. Longer than any exchange takes. */
+/**
+ * A failed question is put again after this time, whoever asks for it, then after twice as long each time until it is `PERIOD_MS`.
+ * Longer than any exchange takes.
+ */
 const RETRY_MS = 30_000;
 
 /** Answers to kept names live at least this long. */
@@ -55,7 +58,7 @@ export const KEPT_FAILURE_SECONDS = (RETRY_MS + 10_000) / 1000;
 const SCOPE_MS = 86_400_000;
 
 /** Over all scopes. */
-const MAX_PER_SECOND = 64;
+const MAX_PER_SECOND = 128;
 
 /** Pairs over all scopes: all can be asked within the slack. */
 const MAX_PAIRS = 4_096;
@@ -66,6 +69,8 @@ interface Kept<Answer> extends KeptQuestion {
   readonly endsAtMs: number;
   askedAtMs: number;
   dueAtMs: number;
+  /** Since the last answer. */
+  failures: number;
   /** Settles with the first answer, or with null when the pair is dropped before; null itself afterwards. */
   first: PromiseWithResolvers<Answer | null> | null;
 }
@@ -103,6 +108,7 @@ export class KeptNames<Answer> {
         endsAtMs: nowMs + SCOPE_MS,
         askedAtMs: nowMs,
         dueAtMs: nowMs,
+        failures: 0,
         first: Promise.withResolvers(),
       });
     }
@@ -137,7 +143,9 @@ export class KeptNames<Answer> {
     const pair = this.#pairs.get(key);
     if (pair === undefined) return;
     // From when it was asked, not answered: how long the upstream took must not change the order.
-    if (lifetimeMs !== null) pair.dueAtMs = pair.askedAtMs + Math.max(PERIOD_MS, lifetimeMs - SLACK_MS);
+    if (lifetimeMs === null) pair.dueAtMs = pair.askedAtMs + Math.min(RETRY_MS * 2 ** pair.failures, PERIOD_MS);
+    else pair.dueAtMs = pair.askedAtMs + Math.max(PERIOD_MS, lifetimeMs - SLACK_MS);
+    pair.failures = lifetimeMs === null ? pair.failures + 1 : 0;
     pair.first?.resolve(answer);
     pair.first = null;
   }

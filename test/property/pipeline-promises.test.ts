@@ -90,6 +90,13 @@ describe('over random sessions', () => {
           expect(kennel.errors).toEqual([]);
           if (decision?.verdict === 'refuse' || decision?.verdict === 'quarantine') expect(sent).toEqual([]);
           if (decision === undefined) expect(sent).toEqual([]);
+          // With a spent budget, names that were sent before are asked again by Kennel itself.
+          const sentEarlier = kennel.sent.slice(0, sentBefore).map(({ name: known, type: ofType }) => `${known} ${ofType}`);
+          const kept = sent.length > 1 && kennel.pipeline.kept.size >= sent.length;
+          if (kept) {
+            for (const question of sent) expect(sentEarlier).toContain(`${question.name} ${question.type}`);
+            continue;
+          }
           expect(sent.length).toBeLessThanOrEqual(1);
           // A registry hears of a domain only with a query that is sent, or one that waits for its word.
           const waits = decision?.reason === 'first-contact';
