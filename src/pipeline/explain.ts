@@ -42,6 +42,7 @@ export function explain(k: Pipeline, qname: QName, qtype: number, address: strin
   const said = describe(judgement);
   return {
     ...here,
+    qname: said.qname,
     registrableDomain: said.parent,
     score: said.score,
     signals: said.signals,

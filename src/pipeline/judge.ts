@@ -8,7 +8,7 @@ import { firstContactLimit, isFirstContact } from '../../scoring/first-contact.t
 import type { Assessment, Observation } from '../../scoring/observation.ts';
 import { budgetsFor } from '../../scoring/presets.ts';
 import type { Asked } from '../../scoring/profile/session-profile.ts';
-import type { SecretFound } from '../../scoring/secrets/secret-matcher.ts';
+import type { SecretFound, SecretSearch } from '../../scoring/secrets/secret-matcher.ts';
 import { questionKey } from '../cache/question-key.ts';
 import { classifyName, type RoutedName } from '../policy/classify-name.ts';
 import { measuredName } from '../policy/measured-name.ts';
@@ -21,6 +21,7 @@ import type { QName } from '../wire/name.ts';
 import type { Pipeline } from './pipeline.ts';
 import { type Planning, planKeeping, spentScope } from './plan-keeping.ts';
 import type { CachedAnswer } from './ports.ts';
+import { redactedParent } from './redact.ts';
 
 /** How the answer would be had. */
 export type LookUp =
@@ -46,6 +47,8 @@ export interface Judgement {
   /** Always what enforcing would do. */
   readonly verdict: Verdict;
   readonly secret: SecretFound | null;
+  /** What of secrets was seen in the name, also when it is not enough for a hit. */
+  readonly searched: SecretSearch;
   /** Nobody asked below its parent until lately and nothing is known about it: the name gets only a few bits. */
   readonly firstContact: boolean;
   /** The list entry that the verdict follows from or that covers the name. */
@@ -72,6 +75,8 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const { parentRefillBitsPerDay: refillBitsPerDay } = budgets;
   const { parent, labels } = domain;
   const metered: MeteredName = { parent, labels, allLabels, key: qname, qtype, weight, unlisted, refillBitsPerDay };
+  const searched = k.secrets.search(metered, session.trail);
+  const secret = searched.found;
 
   const quarantined = k.quarantines.stateOf(session.key) === 'quarantined' && !policy.stillAllows(qname, routed.standing);
   const lookUp = peek(k, routed.group, qname, qtype, nowMs);
@@ -81,12 +86,12 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
 
   const typeAllowed = policy.allowedTypes.has(qtype);
   const unforwardable = !typeAllowed || !labelsAllowed;
-  const asked: Asked = { parent: domain.parent, nameHash: hash, qtype, unforwardable, unlisted, atMs: nowMs };
+  const shownParent = searched.inParent ? redactedParent(domain.parent) : domain.parent;
+  const asked: Asked = { parent: shownParent, nameHash: hash, qtype, unforwardable, unlisted, atMs: nowMs };
   const age = domain.icannDomain === null || !unlisted ? 'unknown' : k.ages.knownAgeDays(domain.icannDomain);
   const firstSentMs = k.meters.firstSentMs(domain.parent);
   const parentKnownDays = firstSentMs === null ? 0 : Math.max(0, wallMs - firstSentMs) / MS_PER_DAY;
   const firstContact = unlisted && policy.firstContactBits !== null && isFirstContact(age, parentKnownDays);
-  const secret = k.secrets.find(domain.parent, allLabels, session.trail);
   const observation: Observation = {
     name: features,
     qtype,
@@ -132,6 +137,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     assessment,
     verdict,
     secret,
+    searched,
     firstContact,
     entry: routed.entry,
   };
@@ -155,7 +161,8 @@ export function judgeQuery(k: Judging, session: Session, policy: Policy, routed:
   const own = judge(k, session, policy, routed, qname, qtype);
   const hidden = judgeBehindSuffix(k, session, policy, routed, qtype);
   if (hidden === null || (refuses(own) && hidden.verdict.reason !== 'blocked')) return own;
-  return { ...own, verdict: hidden.verdict, observation: hidden.observation, assessment: hidden.assessment, entry: hidden.entry };
+  const { verdict, observation, assessment, entry } = hidden;
+  return { ...own, verdict, observation, assessment, entry, searched: hidden.secret === null ? own.searched : hidden.searched };
 }
 
 /**

@@ -9,6 +9,7 @@ import { toPresentation } from '../wire/name.ts';
 import type { Judgement } from './judge.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { DecisionRecord, VerdictKind } from './ports.ts';
+import { toldName } from './redact.ts';
 import type { QueryContext } from './resolve-query.ts';
 
 /** A decision that waits for its answer before it is written; `open` is false once it is. */
@@ -78,9 +79,8 @@ export function describe(
     rule: entry === null ? null : `${entry.section}: ${entry.pattern}`,
     score: judgement.assessment.score,
     signals: judgement.assessment.signals,
-    qname: toPresentation(judgement.qname),
     qtype: typeName(judgement.qtype),
-    parent: judgement.domain.parent,
+    ...toldName(judgement, toPresentation(judgement.qname)),
     leakBits: judgement.price?.parentBits ?? 0,
   };
 }

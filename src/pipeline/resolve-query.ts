@@ -125,7 +125,7 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
 
   // Observed or not, what was asked counts towards the session's picture: a refused attempt is evidence as well.
   session.profile.record(judgement.asked, judgement.assessment.score);
-  session.trail.record(judgement.domain.parent, judgement.metered.allLabels);
+  session.trail.record(judgement.domain.parent, judgement.domain.labels, judgement.searched);
   k.sessions.raiseScore(session, judgement.assessment.score);
   const noted = note(k, context, judgement, acting);
 

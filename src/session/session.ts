@@ -3,7 +3,7 @@
  * Owns lifetime and eviction; whether a session is quarantined is `quarantine/`, what a query means for it `pipeline/`.
  */
 import { SessionProfile } from '../../scoring/profile/session-profile.ts';
-import { NameTrail } from '../../scoring/secrets/secret-matcher.ts';
+import { NameTrail } from '../../scoring/secrets/name-trail.ts';
 import type { HashKey } from '../../scoring/sketch/keyed-hash.ts';
 import type { DecisionRecord, MeterStore } from '../pipeline/ports.ts';
 import type { QName } from '../wire/name.ts';
@@ -160,6 +160,7 @@ export class SessionTable {
     session.score = 0;
     session.wouldQuarantineAtMs = null;
     session.releaseHeld();
+    session.trail.clear();
     session.profile = new SessionProfile({ hashKey: this.#hashKey });
     this.#store.openSessionEpoch(
       countersOf(session),
