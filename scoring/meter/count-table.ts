@@ -34,22 +34,27 @@ export class CountTable {
 
   /** Counts a cell once more. */
   add(cell: number): void {
-    const slots = this.#slots;
-    const at = find(slots, cell);
-    const slot = slots[at] ?? 0;
-    if ((slot & MAX_COUNT) === MAX_COUNT) return;
-    slots[at] = slot === 0 ? (((cell + 1) << COUNT_BITS) | 1) >>> 0 : slot + 1;
-    if (slot !== 0) return;
-    this.#used++;
-    // Two thirds full: probes stay short.
-    if (3 * this.#used > 2 * slots.length) this.#grow();
+    this.#add(find(this.#slots, cell), cell);
   }
 
   /** Counts a cell and the total it belongs to: both or, once the total has reached its end, neither, so that it stays their sum. */
   addTo(total: number, cell: number): void {
-    if (this.count(total) === MAX_COUNT) return;
-    this.add(total);
-    this.add(cell);
+    const at = find(this.#slots, total);
+    if (((this.#slots[at] ?? 0) & MAX_COUNT) === MAX_COUNT) return;
+    this.#add(at, total);
+    this.#add(find(this.#slots, cell), cell);
+  }
+
+  #add(at: number, cell: number): void {
+    const slot = this.#slots[at] ?? 0;
+    if (slot !== 0) {
+      if ((slot & MAX_COUNT) < MAX_COUNT) this.#slots[at] = slot + 1;
+      return;
+    }
+    this.#slots[at] = ((cell + 1) << COUNT_BITS) | 1;
+    this.#used++;
+    // Two thirds full: probes stay short.
+    if (3 * this.#used > 2 * this.#slots.length) this.#grow();
   }
 
   #grow(): void {

@@ -28,6 +28,12 @@ export interface Sent {
   readonly key?: string;
 }
 
+/** A name, by its key, and a type that were sent. */
+export interface SentPair {
+  readonly key: string;
+  readonly qtype: number;
+}
+
 /** Names a scope remembers; a new one then pushes out the oldest, which costs as new again. */
 const DEFAULT_MAX_NAMES = 4096;
 /** Pairs a scope remembers, per name it may remember. */
@@ -59,7 +65,6 @@ const FLAGS = flags({
 
 interface KnownName {
   readonly key: string;
-  readonly labels: readonly string[];
   /** Its pairs in order of first sending, linked by `next`. */
   readonly first: KnownPair;
 }
@@ -129,7 +134,7 @@ export class LeakMeter {
   }
 
   /** The pairs of the first `limitNames` names that were sent and are remembered, in order of first sending. */
-  knownPairs(limitNames: number): readonly Sent[] {
+  knownPairs(limitNames: number): readonly SentPair[] {
     return this.#past?.knownPairs(limitNames) ?? [];
   }
 }
@@ -202,12 +207,12 @@ class Past {
     return this.#locate(key, qtype).pair !== null;
   }
 
-  knownPairs(limitNames: number): readonly Sent[] {
-    const known: { readonly sent: Sent; readonly sequence: number }[] = [];
+  knownPairs(limitNames: number): readonly SentPair[] {
+    const known: { readonly sent: SentPair; readonly sequence: number }[] = [];
     let names = 0;
     for (const name of this.#names.values()) {
       if (names++ === limitNames) break;
-      for (const { qtype, sequence } of pairsOf(name)) known.push({ sent: { labels: name.labels, qtype }, sequence });
+      for (const { qtype, sequence } of pairsOf(name)) known.push({ sent: { key: name.key, qtype }, sequence });
     }
     return known.sort((one, other) => one.sequence - other.sequence).map(({ sent }) => sent);
   }
@@ -290,7 +295,7 @@ class Past {
     learnName(this.#counts, labels, known.start);
     this.#suffixes.learn(known, labels, key);
     learnFirstType(this.#counts, qtype);
-    const name: KnownName = { key, labels, first: this.#newPair(qtype) };
+    const name: KnownName = { key, first: this.#newPair(qtype) };
     this.#names.set(key, name);
     this.#keyChars += key.length;
     this.#newest = name;

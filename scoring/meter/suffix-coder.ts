@@ -24,6 +24,9 @@ export class SuffixCoder {
   #uses: Map<string, number> | null = null;
   #usesOfEmpty = 0;
   #totalUses = 0;
+  /** What was asked for last: a price is followed by its charge. */
+  #lastKey: string | null = null;
+  #lastKnown: KnownSuffix | null = null;
 
   constructor(maxSuffixes: number) {
     this.#maxSuffixes = maxSuffixes;
@@ -39,6 +42,13 @@ export class SuffixCoder {
    * one character more than its own, as in wire form; what follows the labels is the same for all names of the scope.
    */
   longestKnown(labels: readonly string[], key: string): KnownSuffix {
+    if (this.#lastKnown !== null && this.#lastKey === key) return this.#lastKnown;
+    this.#lastKey = key;
+    this.#lastKnown = this.#find(labels, key);
+    return this.#lastKnown;
+  }
+
+  #find(labels: readonly string[], key: string): KnownSuffix {
     let known: KnownSuffix = { start: labels.length, key: '' };
     if (this.#uses === null) return known;
     let at = offsetAfter(labels);
@@ -59,6 +69,7 @@ export class SuffixCoder {
 
   /** Counts the ending as used and learns the proper endings of `labels`, as many as there is room for. */
   learn(suffix: KnownSuffix, labels: readonly string[], key: string): void {
+    this.#lastKnown = null;
     this.#totalUses++;
     if (suffix.key === '') this.#usesOfEmpty++;
     else this.#uses?.set(suffix.key, this.#usesOf(suffix) + 1);

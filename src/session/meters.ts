@@ -7,6 +7,7 @@
 import { LeakMeter, type Sent } from '../../scoring/meter/leak-meter.ts';
 import type { Budgets } from '../../scoring/observation.ts';
 import { ALL, type FirstSend, type MeterScope, type MeterStore, type StoredMeter } from '../pipeline/ports.ts';
+import { fromPresentation, labelCount, labelsOf, type QName, ROOT } from '../wire/name.ts';
 import { networkOfKey, type SessionKey } from './identify.ts';
 
 /** Size of one lease: small enough that a crash costs a session little, large enough that most sends write nothing. */
@@ -49,7 +50,7 @@ export interface MeteredName {
   /** Labels of the whole name, leftmost first: what the session-wide code sees, so that the choice of parent is paid for too. */
   readonly allLabels: readonly string[];
   /** The whole name in wire form, which tells it from all others. */
-  readonly key: string;
+  readonly key: QName;
   readonly qtype: number;
   /** Whether the name counts towards the session's bits over all unlisted parents. */
   readonly unlisted: boolean;
@@ -97,6 +98,12 @@ class Account {
     const needed = this.spentBits + bits;
     return needed <= this.leasedBits ? null : Math.ceil(needed / LEASE_BITS) * LEASE_BITS;
   }
+
+  /** Spends bits that `leasedBits`, written by now, cover. */
+  spend(bits: number, leasedBits: number): void {
+    this.spentBits += bits;
+    this.leasedBits = leasedBits;
+  }
 }
 
 /** One scope: its code, and the bits it has charged. A fleet meter has an account per refill rate, any other meter one. */
@@ -104,6 +111,13 @@ class Meter {
   readonly key: string;
   readonly accounts: Account[] = [];
   code = new LeakMeter();
+  /** Estimated heap octets of its code, as last counted. */
+  octets = 0;
+  /** In its bounded table, not only looked at. */
+  isKept = false;
+  /** Charged since it was put at the end of its table, or of the codes that have learned. */
+  chargedSinceKept = false;
+  chargedSinceCounted = false;
 
   constructor(key: string) {
     this.key = key;
@@ -148,6 +162,9 @@ export interface MeterLimits {
 /** Meters that were only asked about: enough that a name asked again is not read from the store each time. */
 const MAX_GLANCED = 1_024;
 
+/** How many meters charged lately are passed over before one of them goes all the same: what one charge may cost is bounded. */
+const MAX_CHANCES = 64;
+
 /** All meters of one Kennel. */
 export class Meters {
   readonly #store: MeterStore;
@@ -156,8 +173,8 @@ export class Meters {
   readonly #fleet = new Map<string, Meter>();
   /** Meters without a charge since they were read: kept apart, so that names which are refused push nobody's meter out. */
   readonly #glanced = new Map<string, Meter>();
-  /** Meters whose code has learned something, by what it takes; the least recently charged first. */
-  readonly #learned = new Map<Meter, number>();
+  /** Meters whose code has learned something. */
+  readonly #learned = new Set<Meter>();
   #learnedOctets = 0;
   /** What the store says of parents looked at lately; the one looked up first goes first. */
   readonly #firstSent = new Map<string, number | null>();
@@ -207,7 +224,12 @@ export class Meters {
       session: () => meters.total,
       fleet: () => this.#fleet.get(keyOf(ALL, parentName)),
     };
-    return ofScope[scope]()?.code.knownPairs(limitNames) ?? [];
+    const labelsAbove = scope === 'session' ? 0 : labelCount(fromPresentation(parentName) ?? ROOT);
+    const pairs = ofScope[scope]()?.code.knownPairs(limitNames) ?? [];
+    return pairs.map(({ key, qtype }) => {
+      const labels = labelsOf(key as QName);
+      return { labels: labels.slice(0, labels.length - labelsAbove), qtype };
+    });
   }
 
   /**
@@ -255,34 +277,38 @@ export class Meters {
     const { parent, total, fleet } = this.#scopes(meters, name.parent, nowMs);
     const ofFleet = this.#fleetAccount(fleet, name.parent, name.refillBitsPerDay, nowMs);
     const isFirst = this.firstSentMs(name.parent) === null;
-    const bits: (readonly [Account, number])[] = [
-      [accountOf(parent), price.parentBits],
-      [ofFleet, price.fleetBits],
-    ];
-    if (name.unlisted) bits.push([accountOf(total), price.sessionBits]);
-
+    const [ofParent, ofTotal] = [accountOf(parent), accountOf(total)];
     const leases: StoredMeter[] = [];
-    for (const [account, cost] of bits) {
+    const lease = (account: Account, cost: number): number => {
       const leasedBits = account.leaseFor(cost);
       if (leasedBits !== null) leases.push({ ...account.scope, epoch, leasedBits, atMs: nowMs });
-    }
+      return leasedBits ?? account.leasedBits;
+    };
+    const [parentLease, fleetLease] = [lease(ofParent, price.parentBits), lease(ofFleet, price.fleetBits)];
+    const totalLease = name.unlisted ? lease(ofTotal, price.sessionBits) : ofTotal.leasedBits;
     if (leases.length > 0 || isFirst) this.#save(leases, isFirst ? { parent: name.parent, atMs: nowMs } : null);
 
     if (isFirst) this.#noteFirstSent(name.parent, nowMs);
-    for (const [account, cost] of bits) {
-      account.leasedBits = account.leaseFor(cost) ?? account.leasedBits;
-      account.spentBits += cost;
-    }
+    ofParent.spend(price.parentBits, parentLease);
+    ofFleet.spend(price.fleetBits, fleetLease);
     const below = sentBelow(name);
     parent.code.charge(below, price.parentBits / name.weight);
     fleet.code.charge(below, price.fleetBits / name.weight);
-    if (name.unlisted) total.code.charge(sentWhole(name), price.sessionBits / name.weight);
     this.#keep(this.#sessionParents, parent, this.#limits.sessionParents);
     this.#keep(this.#fleet, fleet, this.#limits.fleetParents);
     this.#noteLearned(parent);
     this.#noteLearned(fleet);
-    if (name.unlisted) this.#noteLearned(total);
+    if (name.unlisted) {
+      ofTotal.spend(price.sessionBits, totalLease);
+      total.code.charge(sentWhole(name), price.sessionBits / name.weight);
+      this.#noteLearned(total);
+    }
     return price;
+  }
+
+  /** Estimated heap octets of what all codes have learned. */
+  get learnedOctets(): number {
+    return this.#learnedOctets;
   }
 
   #save(leases: readonly StoredMeter[], first: FirstSend | null): void {
@@ -365,21 +391,28 @@ export class Meters {
     return account;
   }
 
-  /** Puts a charged meter last in its bounded table; the first goes, and is in the store with every bit it has spent. */
+  /** Keeps a charged meter in its bounded table; one not charged for long goes, and is in the store with every bit it has spent. */
   #keep(table: Map<string, Meter>, meter: Meter, limit: number): void {
-    const { key } = meter;
-    this.#glanced.delete(key);
-    table.delete(key);
-    table.set(key, meter);
+    meter.chargedSinceKept = true;
+    if (meter.isKept) return;
+    meter.isKept = true;
+    this.#glanced.delete(meter.key);
+    table.set(meter.key, meter);
     if (table.size <= limit) return;
-    const oldest = table.keys().next();
-    if (!oldest.done) this.#drop(table, oldest.value);
+    let chances = MAX_CHANCES;
+    for (const [key, oldest] of table) {
+      if (!oldest.chargedSinceKept || chances-- === 0) return this.#drop(table, key);
+      oldest.chargedSinceKept = false;
+      table.delete(key);
+      table.set(key, oldest);
+    }
   }
 
   #drop(table: Map<string, Meter>, key: string): void {
     const meter = table.get(key);
     if (meter === undefined) return;
     table.delete(key);
+    meter.isKept = false;
     this.#forgetLearned(meter);
     this.#last = null;
   }
@@ -389,14 +422,22 @@ export class Meters {
     if (this.#firstSent.size > this.#limits.fleetParents) dropOldest(this.#firstSent);
   }
 
-  /** Beyond the bound the codes charged longest ago start anew: what they knew costs as new again, what was spent stays spent. */
+  /** Beyond the bound, codes not charged for long start anew: what they knew costs as new again, what was spent stays spent. */
   #noteLearned(meter: Meter): void {
-    this.#forgetLearned(meter);
     const { octets } = meter.code;
-    this.#learned.set(meter, octets);
-    this.#learnedOctets += octets;
+    this.#learnedOctets += octets - meter.octets;
+    meter.octets = octets;
+    meter.chargedSinceCounted = true;
+    this.#learned.add(meter);
     if (this.#learnedOctets <= this.#limits.codeOctets) return;
-    for (const oldest of this.#learned.keys()) {
+    let chances = MAX_CHANCES;
+    for (const oldest of this.#learned) {
+      this.#learned.delete(oldest);
+      if (oldest.chargedSinceCounted && chances-- > 0) {
+        oldest.chargedSinceCounted = false;
+        this.#learned.add(oldest);
+        continue;
+      }
       this.#forgetLearned(oldest);
       oldest.code = new LeakMeter();
       if (this.#learnedOctets <= this.#limits.codeOctets) return;
@@ -404,8 +445,9 @@ export class Meters {
   }
 
   #forgetLearned(meter: Meter): void {
-    this.#learnedOctets -= this.#learned.get(meter) ?? 0;
     this.#learned.delete(meter);
+    this.#learnedOctets -= meter.octets;
+    meter.octets = 0;
   }
 
   #open(scope: MeterScope, nowMs: number): Meter {

@@ -1,6 +1,7 @@
 /** The leak meter as its users see it: what is cheap, what is dear, and that nothing is learned but by sending. */
 import { describe, expect, test } from 'vitest';
 import { LeakMeter, type Sent } from '../../../scoring/meter/leak-meter.ts';
+import { LABEL_JOINT } from '../../../scoring/meter/suffix-coder.ts';
 
 const A = 1;
 const AAAA = 28;
@@ -127,8 +128,9 @@ describe('the leak meter', () => {
     const meter = new LeakMeter();
     for (const sent of [named('www'), named('api.v2'), named('www', AAAA), named('www'), named('v2'), named('api.v2', HTTPS)])
       meter.charge(sent);
-    expect(meter.knownPairs(2)).toEqual([named('www'), named('api.v2'), named('www', AAAA), named('api.v2', HTTPS)]);
-    expect(meter.knownPairs(9).map(({ labels }) => labels.join('.'))).toEqual(['www', 'api.v2', 'www', 'v2', 'api.v2']);
+    const told = (limit: number): string[] => meter.knownPairs(limit).map(({ key, qtype }) => `${key.replace(LABEL_JOINT, '.')} ${qtype}`);
+    expect(told(2)).toEqual(['www 1', 'api.v2 1', 'www 28', 'api.v2 65']);
+    expect(told(9)).toEqual(['www 1', 'api.v2 1', 'www 28', 'v2 1', 'api.v2 65']);
     expect(meter.knowsPair(['www'], AAAA)).toBe(true);
     expect(meter.knowsPair(['www'], HTTPS)).toBe(false);
     expect(new LeakMeter().knownPairs(9)).toEqual([]);
