@@ -2,7 +2,7 @@
  * Kennel as its users run it: `src/main.ts serve --config FILE` in a process of its own, in a lab's resolver namespace or on
  * loopback, with its state in a temporary folder. Verbs are run by the same command line. Reads no code of Kennel's.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -43,9 +43,13 @@ export interface Kennel {
 /** Keys of the config file beside `listen` and `state`, which this file sets. */
 export type KennelSettings = Readonly<Record<string, unknown>> & { readonly mode: 'observe' | 'enforce' };
 
+/** What to put into the state folder before the first start. */
+export type PrepareState = (stateFolder: string) => void;
+
 /** Kennel on port 53 of the lab's resolver address. */
-export function startKennelIn(lab: Lab, settings: KennelSettings): Promise<Kennel> {
+export function startKennelIn(lab: Lab, settings: KennelSettings, prepareState?: PrepareState): Promise<Kennel> {
   return startKennel(settings, {
+    ...(prepareState ? { prepareState } : {}),
     listen: [`${RESOLVER_ADDRESS}:53`, `[${RESOLVER_ADDRESS_V6}]:53`],
     address: RESOLVER_ADDRESS,
     port: 53,
@@ -76,6 +80,7 @@ export async function startKennelOnLoopback(settings: KennelSettings, maxHeapMeg
 }
 
 interface Surroundings {
+  readonly prepareState?: PrepareState;
   readonly listen: readonly string[];
   readonly address: string;
   readonly port: number;
@@ -90,6 +95,8 @@ async function startKennel(settings: KennelSettings, surroundings: Surroundings)
   const listen = { dns: surroundings.listen, control: `unix:${join(folder, 'control.sock')}` };
   const stateFolder = join(folder, 'state');
   writeFileSync(configFile, stringify({ ...settings, listen, state: stateFolder }));
+  mkdirSync(stateFolder, { mode: 0o700 });
+  surroundings.prepareState?.(stateFolder);
   const removeFolder = () => rmSync(folder, { recursive: true, force: true });
   let running = await launch(surroundings, configFile).catch((cause: unknown) => {
     removeFolder();

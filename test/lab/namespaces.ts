@@ -26,6 +26,10 @@ export const RESOLVER_ADDRESS_V6 = 'fd53::53';
 export const INTERNET_ADDRESS = '198.51.100.2';
 export const CLIENT_ADDRESS: Record<ClientPlace, string> = { 'client-a': '10.53.1.2', 'client-b': '10.53.2.2' };
 
+const SUBNET = { 'client-a': 1, 'client-b': 2 } as const;
+/** Third octet of the addresses that a client's place takes on later: 0 to 63 from here. */
+const OTHER_CLIENTS = { 'client-a': 64, 'client-b': 128 } as const;
+
 const NAME_PREFIX = 'kennel-lab';
 
 export interface Lab {
@@ -35,6 +39,8 @@ export interface Lab {
   start(place: Place, argv: readonly string[]): Running;
   /** What a client sees as /etc/resolv.conf from now on. */
   setResolvConf(client: ClientPlace, lines: readonly string[]): void;
+  /** Gives the client's place another source address, as if another client came, never used before in this lab. Returns that address. */
+  becomeAnotherClient(client: ClientPlace): string;
   /** Packets the client has sent to the resolver's port 53 since the lab was made. */
   packetsSent(client: ClientPlace): { readonly udp: number; readonly tcp: number };
   /** Stops every process started here and removes the namespaces. Safe to call twice. */
@@ -51,6 +57,7 @@ export async function createLab(): Promise<Lab> {
   const prefix = `${NAME_PREFIX}-${process.pid}-${labsMade}`;
   const nameOf = (place: Place) => `${prefix}-${place}`;
   const processes = new Set<Running>();
+  const clientsSoFar = { 'client-a': 0, 'client-b': 0 };
 
   const removeNamespaces = () => {
     process.off('exit', removeNamespaces);
@@ -64,8 +71,8 @@ export async function createLab(): Promise<Lab> {
     inside(nameOf(place), 'sysctl', '-q', '-w', 'net.ipv6.conf.default.accept_dad=0', 'net.ipv6.conf.all.accept_dad=0');
     inside(nameOf(place), 'ip', 'link', 'set', 'lo', 'up');
   }
-  joinClient(nameOf('client-a'), nameOf('resolver'), 'a', 1);
-  joinClient(nameOf('client-b'), nameOf('resolver'), 'b', 2);
+  joinClient(nameOf('client-a'), nameOf('resolver'), 'a', SUBNET['client-a']);
+  joinClient(nameOf('client-b'), nameOf('resolver'), 'b', SUBNET['client-b']);
   joinInternet(nameOf('resolver'), nameOf('internet'));
   // The kernel reports a link as up at most once a second, and until then its IPv6 address answers nobody.
   if (!(await eventually(() => PLACES.every((place) => linksAreUp(nameOf(place))), 10_000))) throw new Error('the links do not come up');
@@ -78,6 +85,15 @@ export async function createLab(): Promise<Lab> {
       return running;
     },
     setResolvConf: (client, lines) => writeFileSync(`/etc/netns/${nameOf(client)}/resolv.conf`, `${lines.join('\n')}\n`),
+    becomeAnotherClient(client) {
+      clientsSoFar[client] += 1;
+      const number = clientsSoFar[client];
+      const source = `10.53.${OTHER_CLIENTS[client] + (number >> 8)}.${number & 255}`;
+      inside(nameOf(client), 'ip', 'addr', 'replace', `${source}/32`, 'dev', 'lo');
+      inside(nameOf(client), 'ip', 'route', 'replace', 'default', 'via', `10.53.${SUBNET[client]}.1`, 'src', source);
+      inside(nameOf('resolver'), 'ip', 'route', 'replace', `${source}/32`, 'via', CLIENT_ADDRESS[client]);
+      return source;
+    },
     packetsSent: (client) => readCounters(nameOf(client)),
     async destroy() {
       await Promise.all([...processes].map((running) => running.kill()));

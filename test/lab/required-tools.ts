@@ -7,12 +7,14 @@ import { accessSync, constants } from 'node:fs';
 
 const PACKAGE_OF = {
   busybox: 'busybox',
+  curl: 'curl',
   delv: 'bind9-dnsutils',
   dig: 'bind9-dnsutils',
   dns2tcpc: 'dns2tcp',
   dns2tcpd: 'dns2tcp',
   drill: 'ldnsutils',
   getent: 'libc-bin',
+  host: 'bind9-host',
   iodine: 'iodine',
   iodined: 'iodine',
   ip: 'iproute2',
@@ -22,6 +24,8 @@ const PACKAGE_OF = {
   'musl-gcc': 'musl-tools',
   nft: 'nftables',
   nsd: 'nsd',
+  nslookup: 'bind9-dnsutils',
+  ping: 'iputils-ping',
   python3: 'python3-minimal',
   sysctl: 'procps',
   unbound: 'unbound',

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Clients, lookUp, ORDINARY_ADDRESS, prepareClients, RESOLV_CONF, type ResolvConf } from '../lab/clients.ts';
 import { type Kennel, startKennelIn } from '../lab/kennel-process.ts';
+import { SEED } from '../lab/live-report.ts';
 import {
   CLIENT_ADDRESS,
   type ClientPlace,
@@ -30,7 +31,7 @@ let clients: Clients;
 beforeAll(async () => {
   clients = prepareClients();
   lab = await createLab();
-  await startWorld(lab);
+  await startWorld(lab, SEED);
 });
 afterAll(async () => {
   await lab?.destroy();

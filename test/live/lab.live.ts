@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SEED } from '../lab/live-report.ts';
 import { CLIENT_ADDRESS, createLab, INTERNET_ADDRESS, type Lab } from '../lab/namespaces.ts';
 import { startPlainResolver } from '../lab/plain-resolver.ts';
 import { requiredPackages, toolPath } from '../lab/required-tools.ts';
@@ -18,7 +19,7 @@ describe('a client namespace', () => {
   let lab: Lab;
   beforeAll(async () => {
     lab = await createLab();
-    await startWorld(lab);
+    await startWorld(lab, SEED);
     await startPlainResolver(lab);
   });
   afterAll(() => lab?.destroy());
