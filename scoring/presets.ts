@@ -26,8 +26,9 @@ const UNATTENDED: Budgets = {
   fleetParentBits: 1024,
   parentRefillBitsPerDay: 0,
   sessionRefillBitsPerDay: 0,
-  encoderBits: 32_768,
-  encoderRefillBitsPerDay: 32_768,
+  // Nobody hostile reads below an encoder. 150 look-ups of an antivirus product took 107,330 bits in a recording.
+  encoderBits: 262_144,
+  encoderRefillBitsPerDay: 262_144,
 };
 
 /**
@@ -48,8 +49,8 @@ const HOMELAB: Budgets = {
   fleetParentBits: 4096,
   parentRefillBitsPerDay: 1024,
   sessionRefillBitsPerDay: 32_768,
-  encoderBits: 131_072,
-  encoderRefillBitsPerDay: 131_072,
+  encoderBits: 1_048_576,
+  encoderRefillBitsPerDay: 1_048_576,
 };
 
 /** See `scoring/README.md`: lets pass what hosts are called, refuses a key of 36 octets however it is written. */

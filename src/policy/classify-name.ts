@@ -6,7 +6,7 @@
  * needs no allow entry, but a block entry below it still blocks: the operator wrote both, and the block is the more specific wish.
  *
  * Who vouches for a name, the first that does: a trusted zone, an allow entry, the table of legitimate encoders (or the form of a
- * reverse look-up), the table of popular domains.
+ * reverse look-up, or a top-level name that nobody can own), the table of popular domains.
  */
 import type { Standing } from '../../scoring/observation.ts';
 import type { Config } from '../config/config.ts';
@@ -23,7 +23,7 @@ import type { PopularDomains } from './popular-domains.ts';
 import { isReverseOfAddress, registrableDomain } from './registrable-domain.ts';
 import { SearchSuffixes } from './search-suffix.ts';
 import { loadShippedNames, type ShippedNames } from './shipped-names.ts';
-import { isPrivateRelay, isPrivateTopLevel, specialUse } from './special-use.ts';
+import { isPrivateRelay, isPrivateTopLevel, privateTopLevel, specialUse } from './special-use.ts';
 
 /** What a session asks about itself, below `kennel.internal`. */
 export type FeedbackTopic =
@@ -177,6 +177,9 @@ function vouchedBy(
   if (shipped?.kind === 'encoder') return { standing: 'encoder', encoder: shipped.encoder, dohEndpoint: false };
   const dohEndpoint = shipped?.kind === 'doh-endpoint';
   if (isReverseOfAddress(qname)) return { standing: 'encoder', encoder: null, dohEndpoint };
+  // `HOST.REGION.compute.internal` and the like: a search list puts whole names below it, and nobody can be waiting there.
+  const ofNobody = privateTopLevel(qname);
+  if (ofNobody !== null) return { standing: 'encoder', encoder: ofNobody, dohEndpoint };
   // Tenants of a private suffix (`evil.github.io`) have no ICANN domain of their own and never share the landlord's popularity.
   const { icannDomain } = registrableDomain(qname);
   return { standing: icannDomain !== null && naming.popular.has(icannDomain) ? 'popular' : 'unlisted', encoder: null, dohEndpoint };

@@ -80,9 +80,14 @@ function byRule(rule: Rule, qname: QName, qtype: number): SpecialUse {
   }
 }
 
-/** Whether a name lies below a top-level name that only private networks use: nobody outside can own it. */
+/** The top-level name, at or above this name, that only private networks use: nobody outside can own a name below it. Else null. */
+export function privateTopLevel(qname: QName): QName | null {
+  return PRIVATE_TOP_LEVELS.find((name) => isAtOrBelow(qname, name)) ?? null;
+}
+
+/** Whether a name lies below a top-level name that only private networks use. */
 export function isPrivateTopLevel(qname: QName): boolean {
-  return PRIVATE_TOP_LEVELS.some((name) => isAtOrBelow(qname, name));
+  return privateTopLevel(qname) !== null;
 }
 
 /** Whether a device asks this name before it sends its look-ups through iCloud Private Relay. */

@@ -113,6 +113,9 @@ policies:
       expect(config.route(asked, RRTYPE.PTR)).toMatchObject({ standing: 'encoder', encoder: null });
     },
   );
+  test('a top-level name that nobody can own is one: names below it reach no stranger', () => {
+    expect(config.route('www.example.com.us-west-2.compute.internal')).toMatchObject({ standing: 'encoder', encoder: name('internal') });
+  });
   test.each([
     'x.4.3.2.1.in-addr.arpa',
     '3.2.1.in-addr.arpa',
