@@ -15,6 +15,7 @@ const VERBS: Readonly<Record<string, ListedVerb>> = {
   'check-config': { does: 'check a config file', load: () => import('./verbs/check-config.ts') },
   score: { does: 'assess names without asking them', load: () => import('./verbs/score.ts') },
   explain: { does: 'what the running resolver would do with a name now', load: () => import('./verbs/explain.ts') },
+  replay: { does: 'run recorded traffic through the pipeline', load: () => import('./verbs/replay.ts') },
   sessions: { does: 'who asked, and what has left', load: () => import('./verbs/sessions.ts') },
   quarantine: { does: 'list, show and release quarantined sessions', load: () => import('./verbs/quarantine.ts') },
   healthcheck: { does: 'exit 0 when the running resolver is ready', load: () => import('./verbs/healthcheck.ts') },

@@ -48,6 +48,8 @@ export interface ReplaySummary {
   readonly parents: readonly ReplayedParent[];
   /** Names beyond the bound, which are in no `uniqueNames`. */
   readonly namesNotCounted: number;
+  /** Queries whose time lies before that of the query before them; they count as simultaneous with it. */
+  readonly outOfOrder: number;
   /** Wall times of the first and the last query; null without any. */
   readonly firstMs: number | null;
   readonly lastMs: number | null;
@@ -104,7 +106,7 @@ export class ReplayTally {
     if (decision.verdict === 'quarantine') this.#noteQuarantine(decision, counts.leakBits);
   }
 
-  summary(): ReplaySummary {
+  summary(outOfOrder: number): ReplaySummary {
     const parents = [...this.#bySession.values()].flatMap((counts) => [...counts.values()]);
     return {
       queries: this.#queries,
@@ -117,6 +119,7 @@ export class ReplayTally {
         .map(({ names, ...counts }) => ({ ...counts, uniqueNames: names.size }))
         .sort((a, b) => b.leakBits - a.leakBits || b.queries - a.queries),
       namesNotCounted: this.#namesNotCounted,
+      outOfOrder,
       firstMs: this.#firstMs,
       lastMs: this.#lastMs,
     };

@@ -122,6 +122,8 @@ export class Replay {
   #nowMs = 0;
   #sweptMs = 0;
   #index = 0;
+  #lastAskedMs = 0;
+  #outOfOrder = 0;
   // What the pipeline said about the query being asked.
   #asked: ReplayQuery | null = null;
   #judgement: Judgement | null = null;
@@ -162,7 +164,9 @@ export class Replay {
    * have settled before the next call. Queries come in order of time; one that is earlier than the one before counts as simultaneous.
    */
   ask(query: ReplayQuery): ReplayDecision | Promise<ReplayDecision> {
+    if (query.atMs < this.#lastAskedMs) this.#outOfOrder += 1;
     const atMs = Math.max(query.atMs, this.#nowMs);
+    this.#lastAskedMs = atMs;
     const due = this.#underWay[0];
     if (due !== undefined && due.dueMs <= atMs) return this.#takeIn(atMs).then(() => this.#ask(query, atMs));
     return this.#ask(query, atMs);
@@ -171,7 +175,7 @@ export class Replay {
   /** Takes in the answers still under way and sums up. */
   async finish(): Promise<ReplaySummary> {
     await this.#takeIn(Number.POSITIVE_INFINITY);
-    return this.#tally.summary();
+    return this.#tally.summary(this.#outOfOrder);
   }
 
   #ask(query: ReplayQuery, atMs: number): ReplayDecision | Promise<ReplayDecision> {
