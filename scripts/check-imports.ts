@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/session': ['scoring', 'src/wire', 'src/pipeline/ports.ts', 'npm:ipaddr.js'],
   'src/quarantine': ['scoring', 'src/wire', 'src/pipeline/ports.ts'],
   'src/cache': ['scoring', 'src/wire', 'src/pipeline/ports.ts'],
+  'src/secrets': ['scoring', 'node:*'],
   'src/pipeline': ['scoring', 'src/wire', 'src/policy', 'src/session', 'src/quarantine', 'src/cache'],
   'src/listener': ['src/wire', 'src/pipeline/ports.ts', 'node:dgram', 'node:net'],
   'src/upstream': [

@@ -1,7 +1,8 @@
 /**
- * What the control API may ask of a running Kennel: reads its parts, changes nothing but quarantines.
+ * What the control API may ask of a running Kennel: reads its parts, changes nothing but quarantines and registered secrets.
  * The HTTP side is `control/`; this is only the other half of its port.
  */
+import { WATCHED_FORMS } from '../scoring/secrets/watch-secret.ts';
 import type { ControlPort, ExplainResult, ParentSummary, Readiness, SessionDetail, SessionSummary } from './control/control-port.ts';
 import type { RunningKennel } from './kennel.ts';
 import { explain } from './pipeline/explain.ts';
@@ -116,6 +117,11 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
       if (address === null) return { kind: 'invalid', detail: 'the session is neither an address nor a session key' };
       return { kind: 'explained', explanation: explain(k, qname, qtype, address, sessionKeyOf(address, config.sessions.prefixLengths)) };
     },
+
+    secretForms: WATCHED_FORMS,
+    secrets: () => kennel.secrets.list(),
+    addSecret: (secret, actor) => kennel.secrets.add(secret, actor),
+    removeSecret: (name, actor) => kennel.secrets.remove(name, actor),
 
     ready: (): Readiness => {
       // A dead upstream is told but is no reason to restart Kennel or to take it out of service: it answers what it may.

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { SecretMatcher } from '../scoring/secrets/secret-matcher.ts';
+import type { SecretMatcher } from '../scoring/secrets/secret-matcher.ts';
 import type { HashKey } from '../scoring/sketch/keyed-hash.ts';
 import { createAnswerCache } from './cache/answer-cache.ts';
 import { createInFlight } from './cache/in-flight.ts';
@@ -30,6 +30,8 @@ import { type BackgroundDomainAges, createDomainAges } from './reputation/domain
 import { createRdap } from './reputation/rdap.ts';
 import type { RegistrationSource } from './reputation/registration.ts';
 import { createWhois } from './reputation/whois.ts';
+import { readSecret } from './secrets/read-secret.ts';
+import { type OpenSecrets, openRegisteredSecrets, type RegisteredSecrets, type NewSecret } from './secrets/registered-secrets.ts';
 import { KeptNames } from './session/kept-names.ts';
 import { Meters } from './session/meters.ts';
 import { SessionTable } from './session/session.ts';
@@ -56,6 +58,7 @@ export interface RunningKennel {
   readonly pipeline: Pipeline;
   readonly quarantines: Quarantines;
   readonly storage: Storage;
+  readonly secrets: RegisteredSecrets;
   readonly metrics: Metrics;
   readonly startedAtMs: number;
   /** Bound UDP and TCP addresses. */
@@ -91,6 +94,12 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
   });
   if (opened.kind === 'error') return { kind: 'failed', messages: [opened.message] };
   const { storage } = opened;
+  const openedSecrets = openSecrets(config, storage, options.log);
+  if (openedSecrets.kind === 'error') {
+    await storage.close();
+    return { kind: 'failed', messages: [openedSecrets.message] };
+  }
+  const { secrets } = openedSecrets;
 
   await enterMode(config, storage, options.onEnforcing);
   const logBug = limitedErrorLog(options.log, CLOCK.monotonicMs);
@@ -100,7 +109,7 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
   });
   const groups = openUpstreamGroups(config, metrics);
   const ages = openDomainAges(config, storage, groups);
-  const pipeline = assemble(config, storage, groups, ages, metrics, options.log);
+  const pipeline = assemble(config, storage, secrets.matcher, groups, ages, metrics, options.log);
   pipeline.quarantines.load();
   finishReleases(pipeline);
 
@@ -149,6 +158,7 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
     pipeline,
     quarantines: pipeline.quarantines,
     storage,
+    secrets,
     metrics,
     startedAtMs: CLOCK.wallMs(),
     dns: running.filter((listener) => listener.protocol === 'udp').map(({ address, port }) => ({ address, port })),
@@ -180,6 +190,25 @@ export function startsEnforcing(before: ReadonlyMap<string, Mode> | null, now: R
   return [...now].some(([policy, mode]) => mode === 'enforce' && before.get(policy) !== 'enforce');
 }
 
+/** Secrets are hashed under another part of the state folder's key than names are. */
+const SECRETS_KEY_OFFSET = 16;
+
+function openSecrets(config: Config, storage: Storage, log: Logger): OpenSecrets {
+  const fromConfig: NewSecret[] = [];
+  for (const { name, kind, file } of config.secrets) {
+    const read = readSecret(file);
+    if ('problem' in read) return { kind: 'error', message: `the secret ${name}: ${read.problem}` };
+    fromConfig.push({ name, kind, value: read.value });
+  }
+  return openRegisteredSecrets({
+    file: storage.folder.file('secrets.json'),
+    key: hashKeyOf(storage.folder.nameKey().subarray(SECRETS_KEY_OFFSET)),
+    fromConfig,
+    wallMs: CLOCK.wallMs,
+    onChange: ({ secret, change, actor }) => log.info({ secret, actor }, `secret ${change}`),
+  });
+}
+
 function openUpstreamGroups(config: Config, metrics: Metrics): ReadonlyMap<string, ForwardingGroup> {
   const random16 = createRandom16();
   const groups = new Map<string, ForwardingGroup>();
@@ -201,6 +230,7 @@ function openUpstreamGroups(config: Config, metrics: Metrics): ReadonlyMap<strin
 function assemble(
   config: Config,
   storage: Storage,
+  secrets: SecretMatcher,
   groups: ReadonlyMap<string, ForwardingGroup>,
   ages: DomainAges,
   metrics: Metrics,
@@ -247,7 +277,7 @@ function assemble(
     upstreams: groups,
     groupsTrustedForAd: groupsOnThisMachine(config),
     ages,
-    secrets: new SecretMatcher(),
+    secrets,
     decisions: storage.decisions,
     metrics,
   };

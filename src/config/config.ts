@@ -115,6 +115,14 @@ export interface PolicyConfig {
   readonly quarantine: QuarantineConfig;
 }
 
+/** A file that holds something which must not leave in a name. The value itself is in no config. */
+export interface SecretConfig {
+  readonly name: string;
+  readonly kind: 'secret' | 'canary';
+  /** Absolute. */
+  readonly file: string;
+}
+
 /** Look-ups of domain ages; null switches one way off. */
 export interface ReputationConfig {
   readonly rdap: {
@@ -153,6 +161,7 @@ export interface Config {
   readonly records: readonly RecordConfig[];
   /** In order; the first that matches applies, the last matches everything. */
   readonly policies: readonly PolicyConfig[];
+  readonly secrets: readonly SecretConfig[];
   readonly reputation: ReputationConfig;
   readonly retention: RetentionConfig;
 }

@@ -30,7 +30,8 @@ import { type ConfigError, Problems } from './problems.ts';
 import { readRecords } from './record-section.ts';
 import type { ResolvConf } from './resolv-conf.ts';
 import { salvage } from './salvage.ts';
-import { configSchema, knownKeys, policySchema, recordSchema, zoneSchema } from './schema.ts';
+import { configSchema, knownKeys, policySchema, recordSchema, secretSchema, zoneSchema } from './schema.ts';
+import { readSecrets } from './secrets-section.ts';
 import { shapeProblems } from './shape-problems.ts';
 import { DEFAULT_CONTROL, parseControlEndpoint, parseDuration, parseEndpoint, type Reading } from './values.ts';
 import { type Path, readYaml } from './yaml-source.ts';
@@ -41,6 +42,8 @@ export interface SystemFacts {
   readonly resolvConf: ResolvConf | null;
   /** The folder for state where the config names none, absolute (XDG). */
   readonly stateFolder: string;
+  /** Reads a file named under `secrets`, as an octet string; without it the files are not looked at. */
+  readonly readSecret?: (path: string) => Reading<string>;
 }
 
 export type ParsedConfig =
@@ -70,14 +73,14 @@ export function parseConfig(text: string, fileName: string, facts: SystemFacts):
       problems.add(path, message, atKey ? source.positionOfKey(path) : source.positionOf(path));
     }
   }
-  const config = new ConfigReader(source.value, facts, problems).read();
+  const config = new ConfigReader(source.value, fileName, facts, problems).read();
   return problems.errors.length > 0 ? { ok: false, errors: problems.errors } : { ok: true, config, warnings: problems.warnings };
 }
 
 /** The config without a file: observe, loopback, the system's upstreams. */
 export function defaultConfig(facts: SystemFacts): ParsedConfig {
   const problems = new Problems('no config file', () => ({ line: 0, column: 0 }));
-  const config = new ConfigReader({ mode: 'observe' }, facts, problems).read();
+  const config = new ConfigReader({ mode: 'observe' }, 'no config file', facts, problems).read();
   return problems.errors.length > 0 ? { ok: false, errors: problems.errors } : { ok: true, config, warnings: problems.warnings };
 }
 
@@ -85,13 +88,15 @@ type WrittenConfig = z.output<typeof configSchema>;
 
 class ConfigReader {
   readonly #raw: Readonly<Record<string, unknown>>;
+  readonly #fileName: string;
   readonly #facts: SystemFacts;
   readonly #problems: Problems;
   /** Where each upstream was written. */
   readonly #places = new Map<UpstreamUrl, Path>();
 
-  constructor(raw: Readonly<Record<string, unknown>>, facts: SystemFacts, problems: Problems) {
+  constructor(raw: Readonly<Record<string, unknown>>, fileName: string, facts: SystemFacts, problems: Problems) {
     this.#raw = raw;
+    this.#fileName = fileName;
     this.#facts = facts;
     this.#problems = problems;
   }
@@ -114,6 +119,7 @@ class ConfigReader {
       zones: this.#zones(),
       records: readRecords(this.#list('records', recordSchema), this.#problems),
       policies: this.#policies(mode),
+      secrets: readSecrets(this.#list('secrets', secretSchema), this.#fileName, this.#facts.readSecret ?? null, this.#problems),
       reputation: this.#reputation(),
       retention: this.#retention(),
     };
@@ -129,7 +135,7 @@ class ConfigReader {
   }
 
   /** The well-shaped elements of a top-level list with their index. */
-  #list<T>(key: 'records' | 'policies', schema: z.ZodType<T>): { index: number; value: T }[] {
+  #list<T>(key: 'records' | 'policies' | 'secrets', schema: z.ZodType<T>): { index: number; value: T }[] {
     const raw = this.#raw[key];
     if (!Array.isArray(raw)) return [];
     return raw.flatMap((element: unknown, index) => {

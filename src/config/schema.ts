@@ -74,6 +74,14 @@ export const recordSchema = z.strictObject({
   ttl: duration.optional(),
 });
 
+export const secretSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'letters, digits, dots, dashes and underscores, 63 at most, a letter or digit first'),
+  kind: z.enum(['secret', 'canary']).optional(),
+  file: text.meta({ description: 'Holds the secret alone; white space around it is left out. Relative to the config file' }),
+});
+
 export const configSchema = z.strictObject({
   mode,
   listen: z.strictObject({ dns: z.array(text).min(1).optional(), control: text.optional() }).optional(),
@@ -119,6 +127,7 @@ export const configSchema = z.strictObject({
   zones: z.record(z.string(), zoneSchema).optional(),
   records: z.array(recordSchema).optional(),
   policies: z.array(policySchema).min(1).optional(),
+  secrets: z.array(secretSchema).max(1000).optional().meta({ description: 'What must not leave in a name' }),
   reputation: z
     .union([
       off,
@@ -132,7 +141,6 @@ export const configSchema = z.strictObject({
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': [
     'lists',
-    'secrets',
     'events',
     'kubernetes',
     'firewall',

@@ -8,11 +8,11 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { ControlEndpoint } from '../config/config.ts';
 import { controlText } from '../config/values.ts';
 import { isLoopback } from '../policy/address-set.ts';
-import type { ControlPort } from './control-port.ts';
+import type { ControlPort, SecretResult } from './control-port.ts';
 import { isOwnHost } from './host-check.ts';
 import { RequestRate } from './request-rate.ts';
 import { isAuthorised } from './token.ts';
-import { type ErrorView, quarantineDetailView, quarantineView, sessionView, statusView } from './views.ts';
+import { type ErrorView, quarantineDetailView, quarantineView, secretView, sessionView, statusView } from './views.ts';
 
 /**
  * Who may call a route without the token: `anyone` (probes, which say no more than ready or not to strangers),
@@ -73,6 +73,7 @@ export async function openControlApi(options: ControlApiOptions): Promise<Contro
   addProbes(app, options);
   addReading(app, options.port);
   addRelease(app, options.port);
+  addSecrets(app, options.port);
   addErrors(app, options);
   try {
     if (endpoint.kind === 'tcp') await app.listen({ host: endpoint.address, port: endpoint.port });
@@ -168,6 +169,55 @@ function addRelease(app: FastifyInstance, port: ControlPort): void {
         return fail(reply, 503, 'not-written', `the release could not be written, the session stays quarantined: ${result.detail}`);
     }
   });
+}
+
+function addSecrets(app: FastifyInstance, port: ControlPort): void {
+  const answer = (reply: FastifyReply, result: SecretResult): unknown => {
+    switch (result.kind) {
+      case 'done':
+        return secretView(result.secret, port.secretForms);
+      case 'invalid':
+        return fail(reply, 400, 'invalid', result.detail);
+      case 'conflict':
+        return fail(reply, 409, 'conflict', result.detail);
+      case 'not-found':
+        return fail(reply, 404, 'not-found', 'no such secret');
+      case 'failed':
+        return fail(reply, 503, 'not-written', `this could not be written, nothing has changed: ${result.detail}`);
+    }
+  };
+  app.get('/v1/secrets', async () => ({ secrets: port.secrets().map((secret) => secretView(secret, port.secretForms)) }));
+  app.post<{ Body: unknown }>('/v1/secrets', async (request, reply) => {
+    const { name, kind = 'secret', value, encoding = 'utf8', actor = 'api' } = secretFieldsOf(request.body);
+    if (typeof name !== 'string' || (kind !== 'secret' && kind !== 'canary')) {
+      return fail(reply, 400, 'invalid', 'a secret needs a name; its kind is secret or canary');
+    }
+    if (typeof value !== 'string' || (encoding !== 'utf8' && encoding !== 'base64')) {
+      return fail(reply, 400, 'invalid', 'value: text, in the encoding utf8 or base64');
+    }
+    if (!isText(actor, MAX_ACTOR_LENGTH)) return fail(reply, 400, 'invalid', ACTOR_RULE);
+    // From here on the value is an octet string, and no message holds any of it.
+    return answer(reply, port.addSecret({ name, kind, value: Buffer.from(value, encoding).toString('latin1') }, actor.trim()));
+  });
+  app.delete<{ Params: { name: string }; Querystring: { actor?: unknown } }>('/v1/secrets/:name', async (request, reply) => {
+    const { actor = 'api' } = request.query;
+    if (!isText(actor, MAX_ACTOR_LENGTH)) return fail(reply, 400, 'invalid', ACTOR_RULE);
+    return answer(reply, port.removeSecret(request.params.name, actor.trim()));
+  });
+}
+
+const ACTOR_RULE = `actor: text of 1 to ${MAX_ACTOR_LENGTH} characters in one line`;
+
+interface SecretFields {
+  readonly name?: unknown;
+  readonly kind?: unknown;
+  readonly value?: unknown;
+  readonly encoding?: unknown;
+  readonly actor?: unknown;
+}
+
+function secretFieldsOf(body: unknown): SecretFields {
+  return typeof body === 'object' && body !== null ? body : {};
 }
 
 function addErrors(app: FastifyInstance, options: ControlApiOptions): void {

@@ -6,7 +6,7 @@ import http from 'node:http';
 import type { ControlEndpoint } from '../config/config.ts';
 
 export interface ControlCall {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** With its query string, encoded. */
   readonly path: string;
   readonly body?: unknown;

@@ -69,6 +69,23 @@ export type ReleaseResult =
   /** The release could not be written; the session stays quarantined. */
   | { readonly kind: 'failed'; readonly detail: string };
 
+/** A registered secret, without its value, which nobody has. */
+export interface SecretSummary {
+  readonly name: string;
+  readonly kind: 'secret' | 'canary';
+  readonly from: 'config' | 'state';
+  readonly addedAtMs: number;
+  readonly actor: string;
+}
+
+export type SecretResult =
+  | { readonly kind: 'done'; readonly secret: SecretSummary }
+  | { readonly kind: 'invalid'; readonly detail: string }
+  | { readonly kind: 'conflict'; readonly detail: string }
+  | { readonly kind: 'not-found' }
+  /** It could not be written; nothing has changed. */
+  | { readonly kind: 'failed'; readonly detail: string };
+
 export interface Readiness {
   readonly ready: boolean;
   /** Part (`listeners`, `upstreams`, `storage`, …) and how it is. */
@@ -88,6 +105,12 @@ export interface ControlPort {
   release(id: string, by: { readonly actor: string; readonly reason: string }): Promise<ReleaseResult>;
   /** `type` is a mnemonic or `TYPE123`; `session` an address or a session key, null: the asker on loopback. Changes nothing. */
   explain(name: string, type: string, session: string | null): ExplainResult;
+  /** Where secrets are looked for, for people. */
+  readonly secretForms: readonly string[];
+  secrets(): readonly SecretSummary[];
+  /** `value`: an octet string, one char per octet. */
+  addSecret(secret: { readonly name: string; readonly kind: SecretSummary['kind']; readonly value: string }, actor: string): SecretResult;
+  removeSecret(name: string, actor: string): SecretResult;
   ready(): Readiness;
   /** Prometheus' text form 0.0.4. */
   metrics(): Promise<string>;

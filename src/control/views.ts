@@ -3,7 +3,7 @@
  * A contract with scripts; nothing is computed here.
  */
 import type { QuarantineChange, QuarantineRecord } from '../pipeline/ports.ts';
-import type { SessionDetail, SessionSummary, Status } from './control-port.ts';
+import type { SecretSummary, SessionDetail, SessionSummary, Status } from './control-port.ts';
 
 export type QuarantineView = Omit<QuarantineRecord, 'atMs' | 'expiresAtMs'> & { readonly at: string; readonly expiresAt: string | null };
 export type ChangeView = Omit<QuarantineChange, 'id' | 'atMs'> & { readonly at: string };
@@ -12,6 +12,7 @@ export type SessionView<Of extends SessionSummary = SessionSummary> = Omit<Of, '
   readonly firstSeen: string;
   readonly lastSeen: string;
 };
+export type SecretView = Omit<SecretSummary, 'addedAtMs'> & { readonly addedAt: string; readonly forms: readonly string[] };
 export type StatusView = Omit<Status, 'startedAtMs'> & { readonly startedAt: string };
 
 export interface ErrorView {
@@ -37,6 +38,10 @@ export type SessionDetailView = SessionView<SessionDetail>;
 
 export function statusView({ startedAtMs, ...status }: Status): StatusView {
   return { ...status, startedAt: isoTime(startedAtMs) };
+}
+
+export function secretView({ addedAtMs, ...secret }: SecretSummary, forms: readonly string[]): SecretView {
+  return { ...secret, addedAt: isoTime(addedAtMs), forms };
 }
 
 function isoTime(ms: number): string {

@@ -3,11 +3,14 @@
  * Answered here, for the asking session only, without thresholds or list contents.
  */
 import type { FeedbackTopic } from '../policy/classify-name.ts';
+import { registrableDomain } from '../policy/registrable-domain.ts';
 import type { RememberedDecision } from '../session/session.ts';
 import { RCODE, RRTYPE } from '../wire/codes.ts';
+import { fromPresentation, labelsOf } from '../wire/name.ts';
 import { soaRecord, txtRecord } from '../wire/rdata.ts';
 import type { ResponseContent } from '../wire/response.ts';
 import type { Pipeline } from './pipeline.ts';
+import { toldName } from './redact.ts';
 import { explanation, tellsOfQuarantine } from './refusal.ts';
 import type { QueryContext } from './resolve-query.ts';
 
@@ -39,12 +42,22 @@ function textsOf(k: Pipeline, context: QueryContext, topic: FeedbackTopic): stri
       return tell(k, decision);
     }
     case 'name': {
-      const decision = session.recent.findLast(({ qname }) => qname === topic.name);
+      const told = toldOf(k, context, topic.name);
+      const decision = session.recent.findLast(({ qname }) => qname === told);
       return tell(k, decision) ?? ['no decision is remembered about this name; nothing blocked it'];
     }
     case 'unknown':
       return null;
   }
+}
+
+/** A name in which a secret is found stands in the decisions without it. */
+function toldOf(k: Pipeline, { session }: QueryContext, name: string): string {
+  const qname = fromPresentation(name);
+  if (qname === null) return name;
+  const domain = registrableDomain(qname);
+  const searched = k.secrets.search({ ...domain, allLabels: labelsOf(qname) }, session.trail);
+  return toldName({ searched, domain }, name).qname;
 }
 
 /** A quarantine that is not on disk yet is not told; the session is refused all the same. */

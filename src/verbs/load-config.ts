@@ -12,6 +12,7 @@ import { checkLoops, defaultConfig, type ParsedConfig, parseConfig, type SystemF
 import { configErrorText, Problems } from '../config/problems.ts';
 import { parseResolvConf } from '../config/resolv-conf.ts';
 import { parseControlEndpoint } from '../config/values.ts';
+import { readSecret } from '../secrets/read-secret.ts';
 import { defaultStateFolder } from './default-state-folder.ts';
 
 export interface ConfigSources {
@@ -70,6 +71,7 @@ function systemFacts(sources: ConfigSources, env: Readonly<Record<string, string
   return {
     resolvConf: resolvConf === null && !replaced ? null : { search: resolvConf?.search ?? [], nameservers },
     stateFolder: defaultStateFolder(env),
+    readSecret,
   };
 }
 

@@ -57,6 +57,7 @@ function scoreOne(k: Judging, session: Session, policy: Policy, qname: QName, qt
   }
   const judgement = judge(k, session, policy, classified, qname, qtype);
   session.profile.record(judgement.asked, judgement.assessment.score);
+  session.trail.record(judgement.domain.parent, judgement.domain.labels, judgement.searched);
   const { kind } = judgement.verdict;
   if (kind === 'allow' || kind === 'flag') k.meters.charge(session.meters, session.epoch, judgement.metered, 0);
   const { parent, rule: _rule, ...said } = describe(judgement);
