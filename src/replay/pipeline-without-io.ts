@@ -56,7 +56,8 @@ export function pipelineWithoutIo(config: Config, surroundings: Surroundings): P
     verifiedClients: EVERYBODY,
     sharedSessions: addressSet(config.sessions.shared),
     sessionPrefixes: config.sessions.prefixLengths,
-    limits: config.limits,
+    // A recording does not come again later, over TCP or slower: what the rate limit puts off would be lost.
+    limits: { ...config.limits, queriesPerSecond: null },
     policies: compilePolicies(config),
     naming: compileNaming(config, shippedPopularDomains()),
     aliasRules: new AliasRules(config),

@@ -106,6 +106,9 @@ interface UnderWay {
 
 const SWEEP_MS = 1_000;
 
+/** Between two looks at what is due of the kept names; they are asked well before their answers expire. */
+const REFRESH_STEP_MS = 30_000;
+
 /** Answers remembered for what Kennel asks again by itself; a recording with more names than that starts to forget. */
 const MAX_ANSWERED = 65_536;
 
@@ -168,7 +171,8 @@ export class Replay {
     const atMs = Math.max(query.atMs, this.#nowMs);
     this.#lastAskedMs = atMs;
     const due = this.#underWay[0];
-    if (due !== undefined && due.dueMs <= atMs) return this.#takeIn(atMs).then(() => this.#ask(query, atMs));
+    const quiet = this.pipeline.kept.size > 0 && atMs - this.#nowMs > REFRESH_STEP_MS;
+    if (quiet || (due !== undefined && due.dueMs <= atMs)) return this.#pass(atMs).then(() => this.#ask(query, atMs));
     return this.#ask(query, atMs);
   }
 
@@ -301,6 +305,17 @@ export class Replay {
     // A record that lasts as long as the recorded ones and holds nothing that could be looked into.
     const answers = [{ owner: qname, type: qtype, class: RRCLASS.IN, ttlSeconds: ttl, rdata: NOTHING }];
     return { rcode, answers, authority: [], authenticData: false };
+  }
+
+  /** Lets time pass. While the recording is quiet, Kennel goes on asking the names it keeps. */
+  async #pass(atMs: number): Promise<void> {
+    while (this.pipeline.kept.size > 0 && atMs - this.#nowMs > REFRESH_STEP_MS) {
+      const nextMs = this.#nowMs + REFRESH_STEP_MS;
+      await this.#takeIn(nextMs);
+      this.#nowMs = nextMs;
+      refreshKept(this.pipeline);
+    }
+    await this.#takeIn(atMs);
   }
 
   /** Takes in every answer that is due by then, each at its own time. */

@@ -29,7 +29,8 @@ Exit code 1 when a query would be refused or a session quarantined, 3 when a fil
   --port PORT            where servers in a capture listen, may be repeated; default 53
   --json                 the summary as one JSON object
 
-In enforce mode a quarantined session's later queries are refused here too. Every client is served and counts as verified.
+In enforce mode a quarantined session's later queries are refused here too. Every client is served and counts as verified, and
+there is no rate limit.
 Answers stay in the cache for the recorded TTL (at least 60 s below unlisted parents), for ${ASSUMED_TTL_SECONDS.positive} s where no TTL was recorded and
 ${ASSUMED_TTL_SECONDS.negative} s if negative. A query without a recorded answer fails after ${UNANSWERED_MS / 1000} s; the same question joins it until then. What answers
 hold is not looked at, and ages of domains are unknown.`;

@@ -2,16 +2,13 @@
  * `kennel score`: what Kennel thinks of names, without asking them, a running server or a state folder. The names are judged by the
  * pipeline's own code as if a fresh session asked them in this order, so a list of names shows a score climbing.
  */
-import { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
-import { createInFlight } from '../cache/in-flight.ts';
 import { type Judging, judge } from '../pipeline/judge.ts';
-import type { Explanation, MeterStore } from '../pipeline/ports.ts';
+import type { Clock, Explanation } from '../pipeline/ports.ts';
 import { describe } from '../pipeline/record.ts';
 import { canonicalAddress } from '../policy/address-set.ts';
-import { classifyName, compileNaming } from '../policy/classify-name.ts';
-import { compilePolicies, type Policy } from '../policy/policy.ts';
-import { loadPopularDomains } from '../policy/popular-domains.ts';
-import { Meters } from '../session/meters.ts';
+import { classifyName } from '../policy/classify-name.ts';
+import type { Policy } from '../policy/policy.ts';
+import { pipelineWithoutIo } from '../replay/pipeline-without-io.ts';
 import { Session } from '../session/session.ts';
 import { typeFromName, typeName } from '../wire/codes.ts';
 import { fromPresentation, type QName, toPresentation } from '../wire/name.ts';
@@ -41,8 +38,8 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
     for (const message of loaded.messages) io.stderr.write(`${message}\n`);
     return 2;
   }
-  const policy = compilePolicies(loaded.config).choose(options.address);
-  const judging = judgingAlone(compileNaming(loaded.config, loadPopularDomains()));
+  const judging = pipelineWithoutIo(loaded.config, { clock: STILL, exchange: nothingIsSent });
+  const policy = judging.policies.choose(options.address);
   const session = new Session(options.address, { low: 0, high: 0 }, { epoch: 0, score: 0, firstSeenMs: 0 }, 0);
   const scored = options.names.map((name) => scoreOne(judging, session, policy, name, options.qtype));
   io.stdout.write(options.json ? scored.map((one) => `${JSON.stringify(one)}\n`).join('') : scored.map(readable).join('\n'));
@@ -95,34 +92,12 @@ function readOptions(args: readonly string[]): ScoreOptions | string {
   return { names, qtype, address, config, json };
 }
 
-/** A pipeline that knows nothing yet: empty cache, no quarantine, ages unknown, meters that forget at exit. */
-function judgingAlone(naming: Judging['naming']): Judging {
-  const clock = { wallMs: () => 0, monotonicMs: () => 0 };
-  return {
-    clock,
-    naming,
-    meters: new Meters(FORGETFUL, { sessionParents: 10_000, fleetParents: 10_000, codeOctets: 64 * 1024 * 1024 }),
-    inFlight: createInFlight(1),
-    ages: { ageDays: () => 'unknown', knownAgeDays: () => 'unknown' },
-    secrets: new SecretMatcher(),
-    cache: { peek: () => null },
-    quarantines: { stateOf: () => 'normal' },
-    // It has no schedule: what was sent is in its cache for good.
-    kept: { has: () => false, room: 0 },
-  };
-}
+/** A score knows no time. */
+const STILL: Clock = { wallMs: () => 0, monotonicMs: () => 0 };
 
-const FORGETFUL: MeterStore = {
-  loadSession: () => null,
-  loadMeter: () => null,
-  listMeters: () => [],
-  saveMeters: () => undefined,
-  firstSentMs: () => null,
-  saveCounters: () => undefined,
-  openSessionEpoch: () => undefined,
-  openMeterEpoch: () => undefined,
-  listSessions: () => [],
-};
+function nothingIsSent(): never {
+  throw new Error('a score sent a query');
+}
 
 function readable(one: Scored): string {
   const head = `${one.qname} ${one.qtype}: ${one.verdict} (${one.reason}), score ${one.score}, ${one.leakBits.toFixed(1)} bits below ${one.registrableDomain ?? '-'}`;
