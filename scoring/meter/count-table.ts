@@ -58,7 +58,7 @@ export class CountTable {
   }
 
   #grow(): void {
-    const larger = new Uint32Array(2 * this.#slots.length);
+    const larger = new Uint32Array((this.#slots.length < 512 ? 4 : 2) * this.#slots.length);
     for (const slot of this.#slots) if (slot !== 0) larger[find(larger, (slot >>> COUNT_BITS) - 1)] = slot;
     this.#slots = larger;
   }

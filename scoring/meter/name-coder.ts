@@ -34,6 +34,10 @@ const MUCH = 2 ** 900;
 /** The symbols of the name being coded, as cells, with the cells of their totals: filled by `readCells`, used before anything else runs. */
 let cells = new Uint32Array(1024);
 let totals = new Uint32Array(1024);
+/** Whose they are: the same labels are priced and learned in two scopes in a row. */
+let readLabels: readonly string[] | null = null;
+let readCount = 0;
+let readLength = 0;
 
 /**
  * −log2 q(labels | counts) of the first `count` labels (leftmost first), closed by an end mark, with
@@ -42,11 +46,12 @@ let totals = new Uint32Array(1024);
  */
 export function nameBits(counts: CountTable | null, labels: readonly string[], count: number = labels.length): number {
   const length = readCells(labels, count);
+  const [ownCells, ownTotals] = [cells, totals];
   let bits = 0;
   let ratio = 1;
   for (let at = 0; at < length; at++) {
-    const cell = cells[at] ?? 0;
-    const total = totals[at] ?? 0;
+    const cell = ownCells[at] ?? 0;
+    const total = ownTotals[at] ?? 0;
     const seen = counts === null ? 0 : counts.count(total);
     const prior = WEIGHTED_PRIORS[cell] ?? 0;
     ratio *= seen === 0 || counts === null ? PRIOR_WEIGHT / prior : (seen + PRIOR_WEIGHT) / (counts.count(cell) + prior);
@@ -75,6 +80,7 @@ export function learnName(counts: CountTable, labels: readonly string[], count: 
 
 /** Reads symbols in coding order (leftmost label first, `END` last) into `cells` and `totals`; returns how many. */
 function readCells(labels: readonly string[], count: number): number {
+  if (labels === readLabels && count === readCount) return readLength;
   let length = 0;
   let context = START_CONTEXT;
   for (let index = 0; index < count; index++) {
@@ -91,6 +97,9 @@ function readCells(labels: readonly string[], count: number): number {
     }
   }
   put(length++, context, END);
+  readLabels = labels;
+  readCount = count;
+  readLength = length;
   return length;
 }
 

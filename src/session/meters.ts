@@ -113,8 +113,9 @@ class Meter {
   code = new LeakMeter();
   /** Estimated heap octets of its code, as last counted. */
   octets = 0;
-  /** In its bounded table, not only looked at. */
+  /** In its bounded table, not only looked at; among the codes that have learned something. */
   isKept = false;
+  isCounted = false;
   /** Charged since it was put at the end of its table, or of the codes that have learned. */
   chargedSinceKept = false;
   chargedSinceCounted = false;
@@ -192,11 +193,8 @@ export class Meters {
     if (name.weight === 0) return { parentBits: 0, sessionBits: 0, fleetBits: 0 };
     const { parent, total, fleet } = this.#scopes(meters, name.parent, nowMs);
     const below = sentBelow(name);
-    return {
-      parentBits: name.weight * parent.code.price(below),
-      sessionBits: name.unlisted ? name.weight * total.code.price(sentWhole(name)) : 0,
-      fleetBits: name.weight * fleet.code.price(below),
-    };
+    const [parentBits, fleetBits] = [name.weight * parent.code.price(below), name.weight * fleet.code.price(below)];
+    return { parentBits, sessionBits: name.unlisted ? name.weight * total.code.price(sentWhole(name)) : 0, fleetBits };
   }
 
   /** True when this session has already sent the name, with whatever type. */
@@ -401,7 +399,10 @@ export class Meters {
     if (table.size <= limit) return;
     let chances = MAX_CHANCES;
     for (const [key, oldest] of table) {
-      if (!oldest.chargedSinceKept || chances-- === 0) return this.#drop(table, key);
+      if (!oldest.chargedSinceKept || chances-- === 0) {
+        this.#drop(table, key);
+        return;
+      }
       oldest.chargedSinceKept = false;
       table.delete(key);
       table.set(key, oldest);
@@ -428,7 +429,8 @@ export class Meters {
     this.#learnedOctets += octets - meter.octets;
     meter.octets = octets;
     meter.chargedSinceCounted = true;
-    this.#learned.add(meter);
+    if (!meter.isCounted) this.#learned.add(meter);
+    meter.isCounted = true;
     if (this.#learnedOctets <= this.#limits.codeOctets) return;
     let chances = MAX_CHANCES;
     for (const oldest of this.#learned) {
@@ -446,6 +448,7 @@ export class Meters {
 
   #forgetLearned(meter: Meter): void {
     this.#learned.delete(meter);
+    meter.isCounted = false;
     this.#learnedOctets -= meter.octets;
     meter.octets = 0;
   }
