@@ -51,8 +51,9 @@ export interface ParentCounts {
   readonly unforwardableQueries: number;
   /** Unlisted parents over the whole session. */
   readonly unlistedParents: number;
-  /** Share of the distinct names that were not asked again later, 0-1. */
-  readonly onceAskedShare: number;
+  /** Of at most 64 names (a uniform sample of them beyond): asked again 30 s later or more; and never again within ten minutes. */
+  readonly repeatedNames: number;
+  readonly askedOnceNames: number;
   /** New names of late: each counts 1 when it is first asked and half as much after every five minutes. */
   readonly recentNewNames: number;
   /** Pauses between new names that were compared with the pause before, and how many of those were of the same length. */

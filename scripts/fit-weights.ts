@@ -37,22 +37,36 @@ const SHAPES: Partial<Readonly<Record<SignalName, Shape>>> = {
   'unlisted-parents': { knots: [8, 16, 32, 64, 128], cap: 4 },
 };
 
-/** No recording has ages: these points are set by hand, small, and halve the way between a month and a year. */
-const DOMAIN_YOUTH_CURVE: Curve = [
-  [0, 0],
-  [335, 5],
-  [358, 12],
-];
+/** Curves that no recording at hand can teach: small, far from sufficient alone, each with the reason. */
+const SET_BY_HAND: Partial<Readonly<Record<SignalName, Curve>>> = {
+  // No recording has ages: halves the way between a month and a year.
+  'domain-youth': toCurve('0:0 335:5 358:12'),
+  // No benign recording holds such a query, so the fit would put any weight on it.
+  'tunnel-form': toCurve('0:0 1:2 3:8 5:15 7:20 9:24'),
+  // Everything is new in an installation's first week, and no recording knows a fleet.
+  'parent-novelty': toCurve('0:0 7:2'),
+  // On no recording's list, and a way around the resolver rather than a leak.
+  'doh-endpoint': toCurve('0:0 1:5'),
+  // Name lists have no times and most captures were made in one burst: a fit would learn how they were made.
+  'never-repeated': toCurve('0.4:0 0.6:2 0.8:4'),
+  'new-name-rate': toCurve('4:0 6:1 8:2'),
+  'even-pauses': toCurve('0.3:0 0.6:2.5 0.8:4'),
+  // Benign captures hold one invented address for every answer, so a fit would trust what comes back blindly. Volume: keys and mail
+  // policies in TXT come to 2-8 kbit a parent, dnscat2 to 14 and iodine to 26 kbit in 30 queries, 40-125 kbit in 150-350. Density:
+  // such keys reach 5 bits per octet, iodine 4.8 (Base32) to 7.4 (NULL), dnscat2 4.3, dns2tcp 2.7.
+  'downlink-bits': toCurve('8192:0 32768:3 131072:6'),
+  'downlink-entropy': toCurve('4.5:0 6:2 7.5:4'),
+  // Gone devices and search suffixes: up to 0.94 in benign captures, 0 in those of attacks.
+  'nxdomain-share': toCurve('0.5:0 0.9:2'),
+};
 
-/** No benign recording holds such a query, so the fit would put any weight on it: set by hand, and far from sufficient alone. */
-const TUNNEL_FORM_CURVE: Curve = [
-  [0, 0],
-  [1, 2],
-  [3, 8],
-  [5, 15],
-  [7, 20],
-  [9, 24],
-];
+/** `value:points` pairs, ascending. */
+function toCurve(text: string): Curve {
+  return text.split(' ').map((corner) => {
+    const [value = '', points = ''] = corner.split(':');
+    return [Number(value), Number(points)];
+  });
+}
 
 /** Benign recordings whose names carry data by design; lists vouch for their parents, so the fit must not learn to let them pass. */
 const LEFT_TO_LISTS: ReadonlySet<string> = new Set(['benign-antivirus']);
@@ -194,10 +208,7 @@ function clamp(share: number): number {
 }
 
 function curvesOf({ coefficients }: Fit): Map<SignalName, Curve> {
-  const curves = new Map<SignalName, Curve>([
-    ['domain-youth', DOMAIN_YOUTH_CURVE],
-    ['tunnel-form', TUNNEL_FORM_CURVE],
-  ]);
+  const curves = new Map(Object.entries(SET_BY_HAND) as [SignalName, Curve][]);
   for (const [name, shape] of Object.entries(SHAPES)) {
     let points = 0;
     const corners: [number, number][] = [[shape.knots[0] ?? 0, 0]];
@@ -220,7 +231,8 @@ function write(fitted: Fit): void {
   const base = roundToStep(EVEN_ODDS_POINTS - POINTS_PER_NAT * fitted.offset);
   const text = `/**
  * Points per signal: the base and one never-falling curve each. Written by \`scripts/fit-weights.ts\`; do not edit.
- * 50 points are even odds at a prior of 1:9, and every ${POINTS_PER_NAT} points multiply the odds by e. \`domain-youth\` and \`tunnel-form\` are set by hand there.
+ * 50 points are even odds at a prior of 1:9, and every ${POINTS_PER_NAT} points multiply the odds by e. Set by hand there:
+ * ${Object.keys(SET_BY_HAND).join(', ')}.
  */
 import type { Curve } from '../signals/curve.ts';
 

@@ -1,6 +1,7 @@
 /**
  * Points per signal: the base and one never-falling curve each. Written by `scripts/fit-weights.ts`; do not edit.
- * 50 points are even odds at a prior of 1:9, and every 8 points multiply the odds by e. `domain-youth` and `tunnel-form` are set by hand there.
+ * 50 points are even odds at a prior of 1:9, and every 8 points multiply the odds by e. Set by hand there:
+ * domain-youth, tunnel-form, parent-novelty, doh-endpoint, never-repeated, new-name-rate, even-pauses, downlink-bits, downlink-entropy, nxdomain-share.
  */
 import type { Curve } from '../signals/curve.ts';
 
@@ -16,9 +17,9 @@ export const CURVES = {
   'query-type': [[0, 0], [0.2, 3], [0.5, 6.25], [0.9, 9.25]],
   'tunnel-form': [[0, 0], [1, 2], [3, 8], [5, 15], [7, 20], [9, 24]],
   'fan-out': [[1, 0], [2, 2], [3, 3], [4, 3.75], [5, 4.5], [6, 6.5], [7, 8.75], [8, 11.25]],
-  'never-repeated': [[0.5, 0], [0.7, 1.5], [0.9, 3]],
-  'new-name-rate': [[3, 0], [5, 1.5], [7, 3]],
-  'even-pauses': [[0.2, 0], [0.5, 3], [0.8, 6]],
+  'never-repeated': [[0.4, 0], [0.6, 2], [0.8, 4]],
+  'new-name-rate': [[4, 0], [6, 1], [8, 2]],
+  'even-pauses': [[0.3, 0], [0.6, 2.5], [0.8, 4]],
   'domain-youth': [[0, 0], [335, 5], [358, 12]],
   'parent-novelty': [[0, 0], [7, 2]],
   'doh-endpoint': [[0, 0], [1, 5]],
@@ -26,7 +27,7 @@ export const CURVES = {
   'tried-volume': [[6, 0], [7, 3], [8, 5.75], [9, 7.75], [10, 9.75], [11, 11.75], [12, 14], [13, 17], [14, 20]],
   'session-bits': [[512, 0], [1024, 0], [2048, 0], [4096, 0]],
   'unlisted-parents': [[8, 0], [16, 0], [32, 0], [64, 0], [128, 0]],
-  'nxdomain-share': [[0.3, 0], [0.9, 3]],
-  'downlink-bits': [[2048, 0], [16384, 3], [131072, 6]],
-  'downlink-entropy': [[3, 0], [5, 2], [7, 5]],
+  'nxdomain-share': [[0.5, 0], [0.9, 2]],
+  'downlink-bits': [[8192, 0], [32768, 3], [131072, 6]],
+  'downlink-entropy': [[4.5, 0], [6, 2], [7.5, 4]],
 } as const satisfies Record<string, Curve>;

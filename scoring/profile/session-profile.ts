@@ -88,7 +88,8 @@ export class SessionProfile {
         bulkTypeQueries: bulk,
         unforwardableQueries: unforwardable ? 1 : 0,
         unlistedParents: this.#unlistedParents + (unlisted ? 1 : 0),
-        onceAskedShare: 1,
+        repeatedNames: 0,
+        askedOnceNames: 0,
         recentNewNames: 1,
         pauses: 0,
         evenPauses: 0,
@@ -96,7 +97,8 @@ export class SessionProfile {
       };
     }
     const { names, rhythm } = held;
-    const fanOut = names.countWith(nameHash);
+    const place = names.find(nameHash);
+    const fanOut = names.countWith(nameHash, place);
     const isNew = fanOut > names.count;
     const pause = isNew ? rhythm.pauseWith(atMs) : 'none';
     return {
@@ -105,7 +107,8 @@ export class SessionProfile {
       bulkTypeQueries: held.bulkTypeQueries + bulk,
       unforwardableQueries: held.unforwardableQueries + (unforwardable ? 1 : 0),
       unlistedParents: this.#unlistedParents + (unlisted && !held.unlisted ? 1 : 0),
-      onceAskedShare: names.onceShareWith(nameHash, atMs),
+      repeatedNames: names.repeatedWith(place, atMs),
+      askedOnceNames: names.askedOnceWith(place, atMs),
       recentNewNames: rhythm.recentAt(atMs) + (isNew ? 1 : 0),
       pauses: rhythm.pauses + (pause === 'none' ? 0 : 1),
       evenPauses: rhythm.evenPauses + (pause === 'even' ? 1 : 0),

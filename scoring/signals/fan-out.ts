@@ -4,7 +4,8 @@
  * Blind to few long names and to many parents; large for CDNs, which is why it is never conclusive alone.
  */
 import type { Observation } from '../observation.ts';
+import { doublings } from './doublings.ts';
 
 export function fanOutDoublings({ counts }: Observation): number {
-  return counts.fanOut <= 1 ? 0 : Math.log2(counts.fanOut);
+  return doublings(counts.fanOut);
 }

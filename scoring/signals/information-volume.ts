@@ -5,6 +5,7 @@
  * Blind to whatever stays below a few hundred bits, and to timing.
  */
 import type { Observation } from '../observation.ts';
+import { doublings } from './doublings.ts';
 
 export function parentVolumeBits({ parentBits, leakBits }: Observation): number {
   return parentBits + leakBits;
@@ -19,9 +20,10 @@ export function unlistedParentCount({ counts }: Observation): number {
 }
 
 /**
- * log2 of the bits that all names asked below this parent would hold if they were like this one: fanOut × −Σ log2 p_benign.
+ * log2 of the bits that all names asked below this parent would hold if they were like this one: fanOut × −Σ log2 p_benign,
+ * of which the second part counts as at least one bit.
  * Goes on growing when the budget is spent and nothing leaves any more, so that a thief who keeps trying is seen.
  */
 export function triedVolumeDoublings({ counts, name }: Observation): number {
-  return Math.log2(Math.max(counts.fanOut * name.benignBits, 1));
+  return doublings(counts.fanOut) + name.benignBitsDoublings;
 }

@@ -12,6 +12,8 @@ export interface NameFeatures {
   readonly longestLabelOctets: number;
   /** −Σ log2 p_benign over the labels, separators and end. */
   readonly benignBits: number;
+  /** log2 of that, at least 0. */
+  readonly benignBitsDoublings: number;
   /** Octets of all labels, separators and the end mark: what `benignBits` is spread over. */
   readonly symbols: number;
   /** Shannon entropy of the two leftmost labels, bits per octet. */
@@ -33,11 +35,13 @@ export function measureName(labels: readonly string[], nameOctets: number): Name
     octets += label.length;
     longestLabelOctets = Math.max(longestLabelOctets, label.length);
   }
+  const bits = benignBits(labels);
   return {
     nameOctets,
     labelCount: labels.length,
     longestLabelOctets,
-    benignBits: benignBits(labels),
+    benignBits: bits,
+    benignBitsDoublings: Math.log2(Math.max(bits, 1)),
     symbols: octets + Math.max(labels.length, 1),
     entropyBits: entropyOf(labels.slice(0, LEFTMOST_LABELS).join('')),
   };

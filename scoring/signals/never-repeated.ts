@@ -1,14 +1,16 @@
 /**
- * Share of the names below this parent that were asked once and never again half a minute later: share × names / (names + 8).
- * A tunnel never says the same twice, a person's or a program's names come back (PowerDNS UDR; Paxson et al. 2013 drop what repeats).
- * Counted by names, so that repeating one name a thousand times moves nothing. Evaded by asking each name twice, 30 s apart or more.
+ * Share of the names below this parent that nobody asked for again: once / (once + repeated + 8). `once`: not asked again for ten
+ * minutes; `repeated`: asked again 30 s later or more (a stub resolver's own retries come sooner). Younger names count as neither.
+ * A tunnel never says the same twice; what people and programs ask comes back (PowerDNS UDR; Paxson et al. 2013 drop what repeats).
+ * Counted by names, so that repeating one name a thousand times moves nothing. Blind to whatever is over in ten minutes. Evaded by
+ * asking for every name twice. Names made for one use (shards of a video service, unique hosts of mail checks) look the same.
  */
 import type { Observation } from '../observation.ts';
 
 /** Few names say little: eight names asked once count as half. */
 const EMPTY_NAMES = 8;
 
-/** 0 to just below 1. */
+/** 0 to 64/72. */
 export function neverRepeatedShare({ counts }: Observation): number {
-  return (counts.onceAskedShare * counts.fanOut) / (counts.fanOut + EMPTY_NAMES);
+  return counts.askedOnceNames / (counts.askedOnceNames + counts.repeatedNames + EMPTY_NAMES);
 }

@@ -5,13 +5,14 @@
  * The rate is blind to slow streams, the rhythm to jitter above a tenth of the pause and to names less than a second apart.
  */
 import type { Observation } from '../observation.ts';
+import { doublings } from './doublings.ts';
 
 /** Few pauses say little: eight even ones count as half. */
 const EMPTY_PAUSES = 8;
 
 /** 0 for one new name of late; one more for every doubling. */
 export function newNameDoublings({ counts }: Observation): number {
-  return counts.recentNewNames <= 1 ? 0 : Math.log2(counts.recentNewNames);
+  return doublings(counts.recentNewNames);
 }
 
 /** 0 to just below 1. */

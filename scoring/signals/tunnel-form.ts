@@ -4,8 +4,9 @@
  * Evaded by using ordinary types and letters from the first query on, which the other signals see.
  */
 import type { Observation } from '../observation.ts';
+import { doublings } from './doublings.ts';
 
 /** 0 without such a query; one more for every doubling. */
 export function tunnelFormDoublings({ counts }: Observation): number {
-  return counts.unforwardableQueries === 0 ? 0 : Math.log2(1 + counts.unforwardableQueries);
+  return doublings(1 + counts.unforwardableQueries);
 }

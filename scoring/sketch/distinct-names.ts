@@ -13,6 +13,9 @@ export const SAMPLE_SIZE = 64;
 /** Asked again this much later, a name counts as used again. Stub resolvers repeat a query after 5 s, at most twice. */
 export const REPEATED_AFTER_MS = 30_000;
 
+/** A name that was not repeated for so long counts as asked once. Before, it has not had the time, and counts as neither. */
+export const ASKED_ONCE_AFTER_MS = 600_000;
+
 /** In place of the time of the first query. */
 const REPEATED = Number.NEGATIVE_INFINITY;
 
@@ -26,7 +29,10 @@ export class DistinctNames {
   /** When the name was first asked, monotonic milliseconds; `REPEATED` once it was asked again. */
   readonly #firstAskedMs: number[] = [];
   readonly #answers: number[] = [];
-  #once = 0;
+  #repeated = 0;
+  /** Names asked once, as counted last, and when another may become one. */
+  #askedOnce = 0;
+  #recountAtMs = Number.POSITIVE_INFINITY;
   #answered = 0;
   #nxdomain = 0;
   #count = 0;
@@ -46,18 +52,27 @@ export class DistinctNames {
     return this.#nxdomain;
   }
 
+  /** Where a name stands in the sample, negative if it does not: what the next three take. */
+  find(hash: Hash64): number {
+    return this.#find(identity(hash));
+  }
+
   /** What `count` would be after `add(hash)`. Changes nothing; beyond the exact range a new name counts as one more. */
-  countWith(hash: Hash64): number {
-    const known = this.#sketch === null ? this.#find(identity(hash)) >= 0 : this.#sketch.covers(hash);
+  countWith(hash: Hash64, place: number): number {
+    const known = place >= 0 || (this.#sketch?.covers(hash) ?? false);
     return known ? this.#count : this.#count + 1;
   }
 
-  /** What the share of names that were not repeated would be after `add(hash, atMs)`, 0-1. Changes nothing. */
-  onceShareWith(hash: Hash64, atMs: number): number {
-    const size = this.#hashes.length;
-    const at = this.#find(identity(hash));
-    if (at < 0) return size < SAMPLE_SIZE ? (this.#once + 1) / (size + 1) : this.#once / size;
-    return (this.#once - (this.#isRepeat(at, atMs) ? 1 : 0)) / size;
+  /** Names of the sample that would have been repeated after the name at `place` is added at `atMs`. Changes nothing. */
+  repeatedWith(place: number, atMs: number): number {
+    return this.#repeated + (place >= 0 && this.#isRepeat(place, atMs) ? 1 : 0);
+  }
+
+  /** Names of the sample that would have been asked once after the same. Changes nothing but when it counts next. */
+  askedOnceWith(place: number, atMs: number): number {
+    if (atMs >= this.#recountAtMs) this.#countAskedOnce(atMs);
+    // What is old enough to count as asked once is old enough to be repeated.
+    return this.#askedOnce - (place >= 0 && this.#isAskedOnce(place, atMs) ? 1 : 0);
   }
 
   /** Adds a name asked at `atMs`. True when `count` grew. */
@@ -65,7 +80,7 @@ export class DistinctNames {
     const item = identity(hash);
     const at = this.#find(item);
     if (at >= 0) {
-      if (this.#isRepeat(at, atMs)) this.#forgetTime(at);
+      if (this.#isRepeat(at, atMs)) this.#markRepeated(at);
       return false;
     }
     if (this.#hashes.length < SAMPLE_SIZE) {
@@ -112,21 +127,40 @@ export class DistinctNames {
     return firstMs !== REPEATED && atMs - firstMs >= REPEATED_AFTER_MS;
   }
 
-  #forgetTime(at: number): void {
+  #isAskedOnce(at: number, atMs: number): boolean {
+    const firstMs = this.#firstAskedMs[at] ?? REPEATED;
+    return firstMs !== REPEATED && atMs - firstMs >= ASKED_ONCE_AFTER_MS;
+  }
+
+  #countAskedOnce(atMs: number): void {
+    let askedOnce = 0;
+    let eldestMs = Number.POSITIVE_INFINITY;
+    for (const firstMs of this.#firstAskedMs) {
+      if (firstMs === REPEATED) continue;
+      if (atMs - firstMs >= ASKED_ONCE_AFTER_MS) askedOnce += 1;
+      else eldestMs = Math.min(eldestMs, firstMs);
+    }
+    this.#askedOnce = askedOnce;
+    this.#recountAtMs = eldestMs + ASKED_ONCE_AFTER_MS;
+  }
+
+  #markRepeated(at: number): void {
     this.#firstAskedMs[at] = REPEATED;
-    this.#once -= 1;
+    this.#repeated += 1;
+    this.#recountAtMs = Number.NEGATIVE_INFINITY;
   }
 
   #insert(at: number, item: number, atMs: number): void {
     this.#hashes.splice(at, 0, item);
     this.#firstAskedMs.splice(at, 0, atMs);
     this.#answers.splice(at, 0, UNANSWERED);
-    this.#once += 1;
+    this.#recountAtMs = Math.min(this.#recountAtMs, atMs + ASKED_ONCE_AFTER_MS);
   }
 
   #dropLast(): void {
     this.#hashes.pop();
-    if (this.#firstAskedMs.pop() !== REPEATED) this.#once -= 1;
+    if (this.#firstAskedMs.pop() === REPEATED) this.#repeated -= 1;
+    this.#recountAtMs = Number.NEGATIVE_INFINITY;
     const answer = this.#answers.pop();
     if (answer !== UNANSWERED) this.#answered -= 1;
     if (answer === NXDOMAIN) this.#nxdomain -= 1;

@@ -33,7 +33,8 @@ const counts: fc.Arbitrary<ParentCounts> = fc.record({
   bulkTypeQueries: count,
   unforwardableQueries: count,
   unlistedParents: count,
-  onceAskedShare: fc.double({ min: 0, max: 1, noNaN: true }),
+  repeatedNames: fc.integer({ min: 0, max: 64 }),
+  askedOnceNames: fc.integer({ min: 0, max: 64 }),
   recentNewNames: fc.double({ min: 0, max: 100_000, noNaN: true }),
   pauses: count,
   evenPauses: count,
@@ -81,7 +82,7 @@ describe('the score', () => {
     'bulkTypeQueries',
     'unforwardableQueries',
     'unlistedParents',
-    'onceAskedShare',
+    'askedOnceNames',
     'recentNewNames',
     'evenPauses',
   ] as const)('never falls when %s grows', (field) => {
