@@ -25,10 +25,10 @@ const NXDOMAIN = 2;
 
 export class DistinctNames {
   /** Ascending. The two arrays beside it go with it. */
-  readonly #hashes: number[] = [];
+  #hashes: number[] = [];
   /** When the name was first asked, monotonic milliseconds; `REPEATED` once it was asked again. */
-  readonly #firstAskedMs: number[] = [];
-  readonly #answers: number[] = [];
+  #firstAskedMs: number[] = [];
+  #answers: number[] = [];
   #repeated = 0;
   /** Names asked once, as counted last, and when another may become one. */
   #askedOnce = 0;
@@ -151,9 +151,16 @@ export class DistinctNames {
   }
 
   #insert(at: number, item: number, atMs: number): void {
-    this.#hashes.splice(at, 0, item);
-    this.#firstAskedMs.splice(at, 0, atMs);
-    this.#answers.splice(at, 0, UNANSWERED);
+    if (this.#hashes.length === 0) {
+      // Most parents never get a second name: room for one instead of for 17.
+      this.#hashes = [item];
+      this.#firstAskedMs = [atMs];
+      this.#answers = [UNANSWERED];
+    } else {
+      this.#hashes.splice(at, 0, item);
+      this.#firstAskedMs.splice(at, 0, atMs);
+      this.#answers.splice(at, 0, UNANSWERED);
+    }
     this.#recountAtMs = Math.min(this.#recountAtMs, atMs + ASKED_ONCE_AFTER_MS);
   }
 

@@ -1,4 +1,5 @@
 /** What a session did below each parent, within bounds that cannot be used to forget. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SessionProfile } from '../../../scoring/profile/session-profile.ts';
 import { keyedHash } from '../../../scoring/sketch/keyed-hash.ts';
@@ -89,5 +90,76 @@ describe('the session profile', () => {
     const profile = empty(2);
     for (let i = 0; i < 5; i++) profile.record(asked(`p${i}.example`, 'a'), 1);
     expect(profile.observe(asked('new.example', 'a')).unlistedParents).toBe(6);
+  });
+
+  test('says nothing of answers until one was recorded, then what came', () => {
+    const profile = empty();
+    const query = asked('one.example', 'a');
+    const rdata = [{ type: 16, octets: new Uint8Array([1, 2, 3, 4]) }];
+    profile.record(query, 0);
+    expect(profile.observe(query).answers).toBeNull();
+    for (let i = 0; i < 3; i++) profile.recordAnswer({ parent: 'one.example', nameHash: query.nameHash, rcode: 0, rdata });
+    expect(profile.observe(query).answers).toEqual({
+      answeredNames: 1,
+      nxdomainNames: 0,
+      newOctets: 4,
+      freeFormOctets: 4,
+      freeFormBits: 8,
+    });
+    const gone = asked('one.example', 'gone');
+    profile.record(gone, 0);
+    profile.recordAnswer({ parent: 'one.example', nameHash: gone.nameHash, rcode: 3, rdata: [] });
+    expect(profile.observe(query).answers).toMatchObject({ answeredNames: 2, nxdomainNames: 1, newOctets: 4 });
+  });
+
+  test('passes over answers for a parent it does not hold', () => {
+    const profile = empty();
+    profile.recordAnswer({ parent: 'one.example', nameHash: hashOf('one.example', 'a'), rcode: 0, rdata: [] });
+    expect(profile.parents()).toEqual([]);
+    expect(profile.observe(asked('one.example', 'a')).answers).toBeNull();
+  });
+
+  test('sees a name asked again, names that were not, and the rhythm of new ones', () => {
+    const profile = empty();
+    const minute = 60_000;
+    for (let i = 0; i < 12; i++) profile.record(asked('slow.example', `n${i}`, 1, true, i * minute), 0);
+    profile.record(asked('slow.example', 'n0', 1, true, 12 * minute), 0);
+    const seen = profile.observe(asked('slow.example', 'n12', 1, true, 12 * minute));
+    expect(seen).toMatchObject({ fanOut: 13, repeatedNames: 1, askedOnceNames: 2, pauses: 11, evenPauses: 11 });
+    expect(seen.recentNewNames).toBeGreaterThan(5);
+    expect(seen.recentNewNames).toBeLessThan(9);
+  });
+
+  test('does not let repeats of one name change what is said of the others', () => {
+    const ask = (repeats: number) => {
+      const profile = empty();
+      for (let i = 0; i < 20; i++) profile.record(asked('evil.example', `chunk${i}`), 0);
+      for (let i = 0; i < repeats; i++) profile.record(asked('evil.example', 'www', 1, true, i * 1000), 0);
+      return profile.observe(asked('evil.example', 'more', 1, true, 1_200_000));
+    };
+    const [few, many] = [ask(600), ask(1200)];
+    expect(few.askedOnceNames).toBe(20);
+    for (const field of ['fanOut', 'repeatedNames', 'askedOnceNames', 'recentNewNames', 'pauses'] as const) {
+      expect(many[field]).toBe(few[field]);
+    }
+  });
+
+  test('observes whatever it is given without changing what it says next', () => {
+    const query = fc.record({ parent: fc.constantFrom('a.example', 'b.example'), name: fc.nat(90), pauseMs: fc.nat(200_000) });
+    fc.assert(
+      fc.property(fc.array(query, { maxLength: 200 }), (queries) => {
+        const profile = empty();
+        let atMs = 0;
+        for (const { parent, name, pauseMs } of queries) {
+          atMs += pauseMs;
+          const one = asked(parent, String(name), 1, true, atMs);
+          const first = profile.observe(one);
+          expect(profile.observe(one)).toEqual(first);
+          profile.record(one, 0);
+          expect(profile.observe(one).fanOut).toBeGreaterThanOrEqual(Math.min(first.fanOut, 64));
+        }
+      }),
+      { numRuns: 30 },
+    );
   });
 });
