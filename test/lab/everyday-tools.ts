@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ClientPlace, Lab } from './namespaces.ts';
+import { type ClientPlace, IPV6_PREFIX, type Lab, RESOLVER_ADDRESS_V6 } from './namespaces.ts';
 import { toolPath } from './required-tools.ts';
 
 export type EverydayTool =
@@ -18,7 +18,8 @@ export type EverydayTool =
   | 'busybox nslookup'
   | 'Python'
   | 'Node'
-  | 'dig with nothing fixed';
+  | 'dig with nothing fixed'
+  | 'dig, an IPv6 address for each query';
 
 /** The shell line of a tool; `$FILE` holds one name a line. */
 function shellLine(tool: EverydayTool, qtype: string, pauseSeconds: number): string {
@@ -33,6 +34,11 @@ function shellLine(tool: EverydayTool, qtype: string, pauseSeconds: number): str
         `n=$((n+1)); ${toolPath('dig')} +tries=1 +time=2 +bufsize=$((512+n)) +cookie=$(printf %016x $n) +padding=$((n%64)) ` +
           `$([ $((n%2)) = 0 ] && echo +cdflag || echo +adflag) $([ $((n%3)) = 0 ] && echo +dnssec) $([ $((n%5)) = 0 ] && echo +tcp) "$name" ${qtype}`,
       );
+    case 'dig, an IPv6 address for each query':
+      // Any of one host's /64 (namespaces.ts).
+      return each(
+        `n=$((n+1)); ${toolPath('dig')} +tries=1 +time=2 -b "$(printf ${IPV6_PREFIX}%x "$n")" @${RESOLVER_ADDRESS_V6} "$name" ${qtype}`,
+      );
     case 'nslookup':
       return each(`${toolPath('nslookup')} -timeout=2 -retry=1 -type=${qtype} "$name"`);
     case 'host':
@@ -41,7 +47,7 @@ function shellLine(tool: EverydayTool, qtype: string, pauseSeconds: number): str
       return each(`${toolPath('getent')} ahosts "$name"`);
     case 'curl':
       // Nothing but DNS leaves the namespace: the connection fails at once.
-      return each(`${toolPath('curl')} -s --connect-timeout 0.2 "http://$name/"`);
+      return each(`${toolPath('curl')} -s --connect-timeout 0.5 "http://$name/"`);
     case 'ping':
       return each(`${toolPath('ping')} -c 1 -W 0.1 "$name"`);
     case 'busybox nslookup':

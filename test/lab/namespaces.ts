@@ -30,6 +30,9 @@ const SUBNET = { 'client-a': 1, 'client-b': 2 } as const;
 /** Third octet of the addresses that a client's place takes on later: 0 to 63 from here. */
 const OTHER_CLIENTS = { 'client-a': 64, 'client-b': 128 } as const;
 
+/** client-a may send from any address that begins so; all of them are of its one /64. */
+export const IPV6_PREFIX = 'fd53:1:0:0:1::';
+
 const NAME_PREFIX = 'kennel-lab';
 
 export interface Lab {
@@ -74,6 +77,8 @@ export async function createLab(): Promise<Lab> {
   joinClient(nameOf('client-a'), nameOf('resolver'), 'a', SUBNET['client-a']);
   joinClient(nameOf('client-b'), nameOf('resolver'), 'b', SUBNET['client-b']);
   joinInternet(nameOf('resolver'), nameOf('internet'));
+  inside(nameOf('client-a'), 'ip', '-6', 'route', 'add', 'local', `${IPV6_PREFIX}/80`, 'dev', 'lo');
+  inside(nameOf('resolver'), 'ip', '-6', 'route', 'add', `${IPV6_PREFIX}/80`, 'via', 'fd53:1::2');
   // The kernel reports a link as up at most once a second, and until then its IPv6 address answers nobody.
   if (!(await eventually(() => PLACES.every((place) => linksAreUp(nameOf(place))), 10_000))) throw new Error('the links do not come up');
 

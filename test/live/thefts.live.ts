@@ -32,6 +32,8 @@ interface Theft {
   readonly sessions: number;
   readonly limit: number;
   readonly pauseSeconds?: number;
+  /** A parent that rents out names to anybody, below which the thief has one; else domains of his own. */
+  readonly rentedBelow?: string;
   /** Too slow or too like another for every run. */
   readonly fullOnly?: true;
 }
@@ -72,13 +74,30 @@ const THEFTS: readonly Theft[] = [
   spread('dig', E.hex, 100, full),
   shared('dig', E.hex),
   shared('getent', E.words, full),
+  one('dig', E.hex, { rentedBelow: 'oastify.com' }),
+  one('getent', E.shortHex, { rentedBelow: 'duckdns.org', ...full }),
+  one('Python', E.words, { rentedBelow: 'webhook.site', ...full }),
+  one('dig, an IPv6 address for each query', E.hex, { limit: LIMIT.manySessions }),
+  spread('dig, an IPv6 address for each query', E.hex, 40, full),
+  shared('Node', E.shortHex, { parents: 40, limit: LIMIT.manyParents * 10, ...full }),
 ].filter(({ fullOnly }) => FULL || !fullOnly);
 
-const titleOf = ({ tool, encoding, parents, sessions, pauseSeconds }: Theft) =>
-  `${tool}, ${encoding.name}${parents > 1 ? `, ${parents} parents` : ''}${sessions > 1 ? `, ${sessions} sessions` : ''}${pauseSeconds ? ', slowly' : ''}`;
+function scopeOf({ parents, sessions, pauseSeconds, rentedBelow }: Omit<Theft, 'tool' | 'encoding'>): string {
+  const parts = [
+    parents > 1 && `${parents} parents`,
+    sessions > 1 && `${sessions} sessions`,
+    rentedBelow && `below ${rentedBelow}`,
+    pauseSeconds && 'slowly',
+  ];
+  return parts.map((part) => (part ? `, ${part}` : '')).join('');
+}
+const titleOf = (theft: Theft) => `${theft.tool}, ${theft.encoding.name}${scopeOf(theft)}`;
 
 const MAX_NAMES = 160;
 const PAYLOAD_OCTETS = 1_024;
+
+/** A busy machine may lose one answer on the way; a tool that gives up on it leaves that name out. */
+const CONTROL_SHARE = 0.95;
 
 const random = seededRandom(SEED);
 const payload = stolenFile();
@@ -89,10 +108,15 @@ const domains = thiefDomains(random, CONDITIONS.length * THEFTS.reduce((sum, { p
 let nextDomain = 0;
 for (const condition of CONDITIONS) {
   for (const theft of THEFTS) {
-    const zones = theft.encoding === E.reverse ? [thiefReverseZone(random)] : domains.slice(nextDomain, nextDomain + theft.parents);
-    nextDomain += theft.parents;
-    zonesOf.set(`${condition} ${titleOf(theft)}`, zones);
+    zonesOf.set(`${condition} ${titleOf(theft)}`, zonesFor(theft));
   }
+}
+
+function zonesFor({ encoding, parents, rentedBelow }: Theft): readonly string[] {
+  if (encoding === E.reverse) return [thiefReverseZone(random)];
+  const own = domains.slice(nextDomain, nextDomain + parents);
+  nextDomain += parents;
+  return rentedBelow ? own.map((domain) => `${domain.split('.')[0]}.${rentedBelow}`) : own;
 }
 
 let lab: Lab;
@@ -143,10 +167,9 @@ async function steal(theft: Theft, condition: (typeof CONDITIONS)[number]): Prom
   };
 }
 
-function rowOf({ theft, sessions, names, reached, octets }: Stolen, condition: string, quarantinedAt: number | null): TheftRow {
-  const { tool, encoding, parents, limit } = theft;
-  const scope = `${parents > 1 ? `, ${parents} parents` : ''}${sessions.length > 1 ? `, ${sessions.length} sessions` : ''}${theft.pauseSeconds ? ', slowly' : ''}`;
-  return { tool, encoding: encoding.name + scope, condition, tried: names.length, reached, octets, limit, quarantinedAt };
+function rowOf({ theft, names, reached, octets }: Stolen, condition: string, quarantinedAt: number | null): TheftRow {
+  const { tool, encoding, limit } = theft;
+  return { tool, encoding: encoding.name + scopeOf(theft), condition, tried: names.length, reached, octets, limit, quarantinedAt };
 }
 
 describe('through a resolver without detection', () => {
@@ -161,11 +184,11 @@ describe('through a resolver without detection', () => {
   });
 
   test.each(THEFTS.filter(({ pauseSeconds }) => !pauseSeconds).map((theft) => [titleOf(theft), theft] as const))(
-    '%s: the thief has it all',
+    '%s: the thief has it',
     async (_title, theft) => {
       const stolen = await steal(theft, 'plain');
       rows.push({ ...rowOf(stolen, 'no detection', null), limit: null });
-      const survives = stolen.reached > 0 && stolen.octets >= stolen.payloadOctets * theft.encoding.survivesLowerCase - 0.1;
+      const survives = stolen.reached > 0 && stolen.octets >= stolen.payloadOctets * theft.encoding.survivesLowerCase * CONTROL_SHARE;
       expect(survives, `${stolen.octets} of ${stolen.payloadOctets} octets`).toBe(true);
     },
   );
@@ -202,7 +225,7 @@ describe.each(Object.entries(CASES) as ['new' | 'old', string][])('through Kenne
 
   test('half of the shapes below one parent get out no more than the median allows', () => {
     const octets = stolenSoFar
-      .filter(({ theft }) => theft.parents === 1 && theft.sessions === 1)
+      .filter(({ theft }) => theft.limit === LIMIT.oneParent)
       .map((stolen) => stolen.octets)
       .sort((left, right) => left - right);
     const median = octets[Math.floor(octets.length / 2)] ?? Number.NaN;
@@ -225,7 +248,7 @@ describe('through Kennel with default deny', () => {
   let kennel: Kennel;
   const stolenSoFar: Stolen[] = [];
   beforeAll(async () => {
-    const allow = [{ section: 'lab', owner: 'lab', reason: 'the theft tests', names: ['**.shop.example'] }];
+    const allow = [{ section: 'lab', owner: 'lab', reason: 'the theft tests', names: ['**.shop.example', 'ready.example'] }];
     kennel = await startKennelIn(lab, {
       ...settings(false),
       policies: [{ name: 'agents', match: {}, preset: 'agent', default: 'deny', allow }],
