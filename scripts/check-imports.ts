@@ -27,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...PURE_BUILTINS,
   ],
   'src/policy/popular-domains.ts': ['src/policy', 'node:fs', 'node:zlib'],
+  'src/policy/shipped-names.ts': ['src/policy', 'src/wire', 'node:fs'],
   'src/session': ['scoring', 'src/wire', 'src/pipeline/ports.ts', 'npm:ipaddr.js'],
   'src/quarantine': ['scoring', 'src/wire', 'src/pipeline/ports.ts'],
   'src/cache': ['scoring', 'src/wire', 'src/pipeline/ports.ts'],
