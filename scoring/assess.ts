@@ -5,7 +5,7 @@
  */
 import { BASE_POINTS, CURVES } from './model/weights.ts';
 import type { Assessment, Observation, Signal, Standing } from './observation.ts';
-import { type FlatCurve, flatten, pointsAtFlat, roundToStep } from './signals/curve.ts';
+import { type FlatCurve, flatten, pointsAt, roundToStep } from './signals/curve.ts';
 import { dohEndpointNamed } from './signals/doh-endpoint.ts';
 import { domainAgeShown, domainYouthDays } from './signals/domain-age.ts';
 import { downlinkBits, downlinkEntropyBits } from './signals/downlink.ts';
@@ -100,24 +100,24 @@ class LazyAssessment implements Assessment {
 function signalPoints(observation: Observation): number {
   return (
     BASE_POINTS +
-    pointsAtFlat(FLAT['label-entropy'], labelEntropyBits(observation)) +
-    pointsAtFlat(FLAT['label-surprise'], labelSurpriseBits(observation)) +
-    pointsAtFlat(FLAT['name-length'], nameLengthOctets(observation)) +
-    pointsAtFlat(FLAT['longest-label'], longestLabelOctets(observation)) +
-    pointsAtFlat(FLAT['label-count'], labelCount(observation)) +
-    pointsAtFlat(FLAT['query-type'], bulkTypeShare(observation)) +
-    pointsAtFlat(FLAT['tunnel-form'], tunnelFormDoublings(observation)) +
-    pointsAtFlat(FLAT['fan-out'], fanOutDoublings(observation)) +
-    pointsAtFlat(FLAT['never-repeated'], neverRepeatedShare(observation)) +
-    pointsAtFlat(FLAT['new-name-rate'], newNameDoublings(observation)) +
-    pointsAtFlat(FLAT['even-pauses'], evenPauseShare(observation)) +
-    pointsAtFlat(FLAT['domain-youth'], domainYouthDays(observation)) +
-    pointsAtFlat(FLAT['parent-novelty'], parentNoveltyDays(observation)) +
-    pointsAtFlat(FLAT['doh-endpoint'], dohEndpointNamed(observation)) +
-    pointsAtFlat(FLAT['parent-bits'], parentVolumeBits(observation)) +
-    pointsAtFlat(FLAT['tried-volume'], triedVolumeDoublings(observation)) +
-    pointsAtFlat(FLAT['session-bits'], sessionVolumeBits(observation)) +
-    pointsAtFlat(FLAT['unlisted-parents'], unlistedParentCount(observation)) +
+    pointsAt(FLAT['label-entropy'], labelEntropyBits(observation)) +
+    pointsAt(FLAT['label-surprise'], labelSurpriseBits(observation)) +
+    pointsAt(FLAT['name-length'], nameLengthOctets(observation)) +
+    pointsAt(FLAT['longest-label'], longestLabelOctets(observation)) +
+    pointsAt(FLAT['label-count'], labelCount(observation)) +
+    pointsAt(FLAT['query-type'], bulkTypeShare(observation)) +
+    pointsAt(FLAT['tunnel-form'], tunnelFormDoublings(observation)) +
+    pointsAt(FLAT['fan-out'], fanOutDoublings(observation)) +
+    pointsAt(FLAT['never-repeated'], neverRepeatedShare(observation)) +
+    pointsAt(FLAT['new-name-rate'], newNameDoublings(observation)) +
+    pointsAt(FLAT['even-pauses'], evenPauseShare(observation)) +
+    pointsAt(FLAT['domain-youth'], domainYouthDays(observation)) +
+    pointsAt(FLAT['parent-novelty'], parentNoveltyDays(observation)) +
+    pointsAt(FLAT['doh-endpoint'], dohEndpointNamed(observation)) +
+    pointsAt(FLAT['parent-bits'], parentVolumeBits(observation)) +
+    pointsAt(FLAT['tried-volume'], triedVolumeDoublings(observation)) +
+    pointsAt(FLAT['session-bits'], sessionVolumeBits(observation)) +
+    pointsAt(FLAT['unlisted-parents'], unlistedParentCount(observation)) +
     pointsIfKnown(FLAT['nxdomain-share'], nxdomainShare(observation)) +
     pointsIfKnown(FLAT['downlink-bits'], downlinkBits(observation)) +
     pointsIfKnown(FLAT['downlink-entropy'], downlinkEntropyBits(observation))
@@ -125,7 +125,7 @@ function signalPoints(observation: Observation): number {
 }
 
 function pointsIfKnown(curve: FlatCurve, value: number | null): number {
-  return value === null ? 0 : pointsAtFlat(curve, value);
+  return value === null ? 0 : pointsAt(curve, value);
 }
 
 /** What is done to the sum of the signals: each step is a contribution of its own. */
@@ -157,7 +157,7 @@ function reasons(observation: Observation): Signal[] {
   for (const { name, measure, shown } of SIGNAL_RULES) {
     const measured = measure(observation);
     if (measured === null) continue;
-    const contribution = pointsAtFlat(FLAT[name], measured);
+    const contribution = pointsAt(FLAT[name], measured);
     signals.push({ name, value: shown?.(observation) ?? measured, contribution });
     points += contribution;
   }

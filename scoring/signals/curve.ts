@@ -16,12 +16,7 @@ export function flatten(curve: Curve): FlatCurve {
 }
 
 /** The points of a value, rounded to `POINT_STEP`. No number gets the most the curve gives: an error must not lower a score. */
-export function pointsAt(curve: Curve, value: number): number {
-  return pointsAtFlat(flatten(curve), value);
-}
-
-/** The same of a curve that is read often. */
-export function pointsAtFlat(curve: FlatCurve, value: number): number {
+export function pointsAt(curve: FlatCurve, value: number): number {
   const last = curve.length - 2;
   if (value <= (curve[0] ?? 0)) return curve[1] ?? 0;
   if (!(value < (curve[last] ?? 0))) return curve[last + 1] ?? 0;
