@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ALL, type MeterStore, type SessionCounters, type StoredMeter } from '../../src/pipeline/ports.ts';
 import { openMeters } from '../../src/storage/meters.ts';
+import { MemoryMeterStore } from '../unit/session/memory-meter-store.ts';
 import { temporaryFolder } from '../unit/storage/temporary-folder.ts';
 
 function onDisk(): MeterStore {
@@ -12,7 +13,10 @@ function onDisk(): MeterStore {
   return opened.meters;
 }
 
-const STORES: readonly (readonly [string, () => MeterStore])[] = [['SQLite', onDisk]];
+const STORES: readonly (readonly [string, () => MeterStore])[] = [
+  ['SQLite', onDisk],
+  ['memory', () => new MemoryMeterStore()],
+];
 
 function counters(session: string, changes: Partial<SessionCounters> = {}): SessionCounters {
   return { session, epoch: 0, score: 10, firstSeenMs: 1_000, lastSeenMs: 2_000, ...changes };
@@ -75,6 +79,17 @@ describe.each(STORES)('a meter store (%s)', (_, open) => {
     expect(store.loadMeter({ session: 's', parent: ALL })?.leasedBits ?? 0).toBe(0);
     expect(store.loadMeter({ session: 's', parent: 'b.example' })?.leasedBits).toBe(64);
     expect(store.loadMeter({ session: ALL, parent: 'a.example' })?.leasedBits).toBe(768);
+  });
+
+  test('keeps the time of the first send below a parent, and only the first', () => {
+    const store = open();
+    expect(store.firstSentMs('a.example')).toBeNull();
+    store.saveMeters([meter('s', 'a.example', 64)], { parent: 'a.example', atMs: 5_000 });
+    store.saveMeters([], { parent: 'a.example', atMs: 4_000 });
+    expect(store.firstSentMs('a.example')).toBe(5_000);
+    expect(store.firstSentMs('b.example')).toBeNull();
+    store.openMeterEpoch();
+    expect(store.firstSentMs('a.example')).toBe(5_000);
   });
 
   test('starts every meter and score at 0 in a new meter epoch, and still knows the sessions', () => {

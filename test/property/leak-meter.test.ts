@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CountTable } from '../../scoring/meter/count-table.ts';
+import { CountTable, MAX_CELL } from '../../scoring/meter/count-table.ts';
 import { LeakMeter, type Sent } from '../../scoring/meter/leak-meter.ts';
 import { learnName, nameBits } from '../../scoring/meter/name-coder.ts';
 import { SuffixCoder } from '../../scoring/meter/suffix-coder.ts';
@@ -127,6 +127,129 @@ describe('the code of the leak meter', () => {
     const adversary = decodeThroughModel(seed, 400);
     expect(adversary.meteredBits).toBeGreaterThanOrEqual(adversary.payloadBits - 2);
   });
+
+  test('lets at most 2^B of all sequences of six sends cost B bits or less, whatever B', () => {
+    const choices: Sent[] = [['a'], ['b']].flatMap((labels) => [1, 28].map((qtype) => ({ labels, qtype })));
+    const costs: number[] = [];
+    for (let sequence = 0; sequence < choices.length ** 6; sequence++) {
+      const meter = new LeakMeter();
+      for (let at = 0, rest = sequence; at < 6; at++, rest = Math.floor(rest / choices.length)) {
+        const sent = choices[rest % choices.length] ?? { labels: [], qtype: 1 };
+        meter.charge(sent);
+        // Any fixed course of expiries will do; this one brings refreshes, late names and repeats.
+        meter.noteExpiry(sent, (at * 7) % 5);
+      }
+      costs.push(meter.spentBits);
+    }
+    costs.sort((one, other) => one - other);
+    for (const [index, bits] of costs.entries()) expect(index + 1).toBeLessThanOrEqual(2 ** bits);
+  });
+
+  test('charges the order in which a known set is asked again for all it can say', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const costs: number[] = [];
+    for (const order of permutations(names)) {
+      const meter = new LeakMeter();
+      for (const [at, label] of names.entries()) {
+        meter.charge({ labels: [label], qtype: 1 });
+        meter.noteExpiry({ labels: [label], qtype: 1 }, at);
+      }
+      const before = meter.spentBits;
+      for (const label of order) meter.charge({ labels: [label], qtype: 1 });
+      costs.push(meter.spentBits - before);
+    }
+    expect(costs).toHaveLength(720);
+    expect(costs.reduce((sum, bits) => sum + 2 ** -bits, 0)).toBeLessThanOrEqual(1);
+    // The order in which they expire says nothing.
+    expect(costs[0]).toBe(Math.min(...costs));
+  });
+
+  test('prices every name of octets and charges what it said, up to 127 labels and 255 octets', () => {
+    const label = fc.uint8Array({ minLength: 1, maxLength: 63 }).map((octets) => Buffer.from(octets).toString('latin1'));
+    const labels = fc.oneof(
+      fc.array(label, { maxLength: 4 }),
+      fc.array(
+        label.map((text) => text.charAt(0)),
+        { maxLength: 127 },
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.record({ labels, qtype: fc.integer({ min: 0, max: 65_535 }) }), { maxLength: 12 }), (sends) => {
+        const meter = new LeakMeter({ maxNames: 6 });
+        let sum = 0;
+        for (const sent of sends) {
+          const bits = meter.price(sent);
+          expect(bits).toBeGreaterThan(0);
+          expect(bits).toBeLessThan(10_000);
+          expect(meter.charge(sent)).toBe(bits);
+          sum += bits;
+        }
+        expect(meter.spentBits).toBe(sum);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('charges random octets, in labels of any length, for all of them', () => {
+    for (const seed of [1, 2, 3]) {
+      const random = generator(seed);
+      const meter = new LeakMeter();
+      let carried = 0;
+      while (carried < 512) {
+        const length = 1 + Math.floor(random() * 63);
+        meter.charge({ labels: [Array.from({ length }, () => String.fromCharCode(Math.floor(random() * 256))).join('')], qtype: 1 });
+        carried += length;
+      }
+      expect(meter.spentBits).toBeGreaterThanOrEqual(carried * 8);
+    }
+  });
+
+  test('stays a code when its counts are full', () => {
+    const meter = new LeakMeter({ maxNames: 4 });
+    for (let i = 0; i < 40_000; i++) meter.charge({ labels: [ALPHABET[i % 3] ?? ''], qtype: TYPES[i % 2] ?? 1 });
+    let sum = 0;
+    for (const labels of SMALL_NAMES) for (const qtype of TYPES) sum += 2 ** -meter.price({ labels, qtype });
+    expect(sum).toBeLessThanOrEqual(1 + 1e-9);
+  });
+
+  test('names whole or by their labels, it charges the same', () => {
+    fc.assert(
+      fc.property(history, (sends) => {
+        const [plain, keyed] = [new LeakMeter(), new LeakMeter()];
+        for (const { labels, qtype } of sends) {
+          const key = [...labels.map((one) => String.fromCharCode(one.length) + one), '\u0007example\0'].join('');
+          expect(keyed.charge({ labels, qtype, key })).toBe(plain.charge({ labels, qtype }));
+        }
+      }),
+    );
+  });
+});
+
+describe('the counts', () => {
+  test('are those of a plain table, up to 32,767', () => {
+    const step = fc.record({ cell: fc.integer({ min: 0, max: MAX_CELL }), times: fc.constantFrom(1, 3, 40_000) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const counts = new CountTable();
+        const plain = new Map<number, number>();
+        for (const { cell, times } of steps) {
+          for (let i = 0; i < Math.min(times, 33_000); i++) counts.add(cell);
+          plain.set(cell, Math.min(32_767, (plain.get(cell) ?? 0) + times));
+        }
+        for (const [cell, count] of plain) expect(counts.count(cell)).toBe(count);
+        expect(counts.size).toBe(plain.size);
+        expect(counts.count(MAX_CELL - 1)).toBe(plain.get(MAX_CELL - 1) ?? 0);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('of a total stay the sum of its cells, full or not', () => {
+    const counts = new CountTable();
+    for (let i = 0; i < 40_000; i++) counts.addTo(9, i % 3);
+    expect(counts.count(9)).toBe(32_767);
+    expect(counts.count(0) + counts.count(1) + counts.count(2)).toBe(32_767);
+  });
 });
 
 /**
@@ -151,6 +274,11 @@ function decodeThroughModel(seed: number, sends: number): { payloadBits: number;
     meter.noteExpiry(sent, Math.floor(random() * 1000));
   }
   return { payloadBits, meteredBits: meter.spentBits };
+}
+
+function permutations(items: readonly string[]): string[][] {
+  if (items.length === 0) return [[]];
+  return items.flatMap((first) => permutations(items.filter((item) => item !== first)).map((rest) => [first, ...rest]));
 }
 
 function smallNames(): string[][] {

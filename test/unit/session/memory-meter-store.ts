@@ -26,7 +26,8 @@ export class MemoryMeterStore implements MeterStore {
   }
 
   listMeters(session: string, limit: number): readonly StoredMeter[] {
-    return [...this.meters.values()].filter((meter) => meter.session === session).slice(0, limit);
+    const own = [...this.meters.values()].filter((meter) => meter.session === session);
+    return own.sort((one, other) => other.leasedBits - one.leasedBits).slice(0, limit);
   }
 
   firstSentMs(parent: string): number | null {
@@ -58,7 +59,7 @@ export class MemoryMeterStore implements MeterStore {
   }
 
   listSessions(limit: number): readonly SessionCounters[] {
-    return [...this.counters.values()].slice(0, limit);
+    return [...this.counters.values()].sort((one, other) => other.lastSeenMs - one.lastSeenMs).slice(0, limit);
   }
 }
 

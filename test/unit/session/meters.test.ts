@@ -86,6 +86,106 @@ describe('the charge', () => {
   });
 });
 
+describe('the session over all unlisted parents', () => {
+  test('pays for unlisted names alone, and learns from them alone', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const [session, other] = [new SessionMeters(CLIENT), new SessionMeters('10.0.0.6')];
+    for (const label of ['www', 'api', '4157535f53454352']) {
+      const listed = { ...below('popular.example', label, 0.1), unlisted: false };
+      expect(meters.price(session, listed, NOW).sessionBits).toBe(0);
+      expect(meters.charge(session, 0, listed, NOW).parentBits).toBeGreaterThan(0);
+      meters.noteExpiry(session, listed, NOW + 1, NOW);
+    }
+    expect(meters.spent(session, 'popular.example', NOW).sessionBits).toBe(0);
+    const unlisted = below('a.example', '4157535f53454352');
+    expect(meters.price(session, unlisted, NOW)).toEqual(meters.price(other, unlisted, NOW));
+    meters.charge(session, 0, unlisted, NOW);
+    expect(meters.spent(session, 'a.example', NOW).sessionBits).toBeGreaterThan(0);
+  });
+
+  test('is not metered for the names of a legitimate encoder, which are metered in full below it', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const session = new SessionMeters(CLIENT);
+    const name = { ...below('dnsbl.example', '2.0.0.127'.replaceAll('.', '-')), unlisted: false };
+    const paid = meters.charge(session, 0, name, NOW);
+    expect(paid).toEqual({ parentBits: paid.fleetBits, sessionBits: 0, fleetBits: paid.parentBits });
+    expect(paid.parentBits).toBeGreaterThan(10);
+  });
+});
+
+describe('the fleet below one parent', () => {
+  const interactive: Budgets = { ...BUDGETS, parentRefillBitsPerDay: 256, sessionRefillBitsPerDay: 2048 };
+
+  test('is not refilled by another policy: what sessions without a refill have let out stays spent', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const [agent, person] = [new SessionMeters(CLIENT), new SessionMeters('10.0.0.6')];
+    for (let i = 0; i < 8; i++) meters.charge(agent, 0, below('a.example', `4157535f5345${i}352`), NOW);
+    const left = meters.read(agent, 'a.example', BUDGETS, NOW).remaining.fleetBits;
+    for (let day = 1; day <= 30; day++) {
+      const paid = meters.charge(person, 0, { ...below('a.example', `day-${day}`), refillBitsPerDay: 256 }, NOW + day * DAY);
+      expect(paid.fleetBits).toBeGreaterThan(0);
+      meters.read(person, 'a.example', interactive, NOW + day * DAY);
+    }
+    expect(meters.read(agent, 'a.example', BUDGETS, NOW + 30 * DAY).remaining.fleetBits).toBe(left);
+    expect(meters.read(person, 'a.example', interactive, NOW + 60 * DAY).remaining.fleetBits).toBe(1024);
+    expect(meters.fleetSpent('a.example', 0)).toBeCloseTo(1024 - (left ?? 0));
+  });
+
+  test('comes back after a restart with the bits of each rate', () => {
+    const store = new MemoryMeterStore();
+    const before = new Meters(store, LIMITS);
+    before.charge(new SessionMeters(CLIENT), 0, below('a.example', '4157535f53454352'), NOW);
+    before.charge(new SessionMeters(CLIENT), 0, { ...below('a.example', '4157535f53454353'), refillBitsPerDay: 256 }, NOW);
+    const after = new Meters(store, LIMITS);
+    const session = new SessionMeters('10.0.0.7');
+    for (const budgets of [BUDGETS, interactive]) {
+      expect(after.read(session, 'a.example', budgets, NOW).remaining.fleetBits).toBeLessThanOrEqual(1024 - LEASE_BITS);
+    }
+    expect(after.fleetSpent('a.example', 256)).toBeGreaterThanOrEqual(LEASE_BITS);
+  });
+});
+
+describe('the first send below a parent', () => {
+  test('is told with its time, whoever sent it, across evictions and restarts', () => {
+    const store = new MemoryMeterStore();
+    const meters = new Meters(store, LIMITS);
+    const session = new SessionMeters(CLIENT);
+    const name = below('a.example', 'www');
+    meters.price(session, name, NOW);
+    meters.read(session, 'a.example', BUDGETS, NOW);
+    expect(meters.firstSentMs('a.example')).toBeNull();
+    meters.charge(session, 0, name, NOW + 1);
+    meters.charge(new SessionMeters('10.0.0.6'), 0, below('a.example', 'api'), NOW + 2);
+    for (let i = 0; i < 50; i++) meters.charge(session, 0, below(`p${i}.example`, 'www'), NOW + 3);
+    expect(meters.firstSentMs('a.example')).toBe(NOW + 1);
+    expect(new Meters(store, LIMITS).firstSentMs('a.example')).toBe(NOW + 1);
+  });
+
+  test('is not a name that costs nothing, nor one whose charge could not be written', () => {
+    const store = new MemoryMeterStore();
+    const meters = new Meters(store, LIMITS);
+    meters.charge(new SessionMeters(CLIENT), 0, below('a.example', 'www', 0), NOW);
+    store.full = true;
+    expect(() => meters.charge(new SessionMeters(CLIENT), 0, below('a.example', 'www'), NOW)).toThrow('full');
+    expect(meters.firstSentMs('a.example')).toBeNull();
+  });
+});
+
+test('known pairs are told per scope: below the parent for the session and the fleet, whole for all unlisted parents', () => {
+  const meters = new Meters(new MemoryMeterStore(), LIMITS);
+  const [one, other] = [new SessionMeters(CLIENT), new SessionMeters('10.0.0.6')];
+  meters.charge(one, 0, below('a.example', 'www'), NOW);
+  meters.charge(one, 0, { ...below('a.example', 'www'), qtype: RRTYPE.AAAA }, NOW);
+  meters.charge(other, 0, below('a.example', 'api'), NOW);
+  const told = (scope: 'parent' | 'session' | 'fleet'): string[] =>
+    meters.knownPairs(one, 'a.example', 64, scope).map(({ labels, qtype }) => `${labels.join('.')} ${qtype}`);
+  expect(told('parent')).toEqual(['www 1', 'www 28']);
+  expect(told('fleet')).toEqual(['www 1', 'www 28', 'api 1']);
+  expect(told('session')).toEqual(['www.a.example 1', 'www.a.example 28']);
+  expect(meters.knowsPair(one, { ...below('a.example', 'www'), qtype: RRTYPE.AAAA }, NOW)).toBe(true);
+  expect(meters.knowsPair(other, below('a.example', 'www'), NOW)).toBe(false);
+});
+
 describe('the lease', () => {
   test('is written before a bit of it is spent, and covers everything spent', () => {
     const store = new MemoryMeterStore();
@@ -194,6 +294,30 @@ describe('the refill', () => {
     const before = meters.read(session, 'a.example', refilled, NOW).spent.parentBits;
     const after = meters.read(session, 'a.example', refilled, NOW + DAY).spent.parentBits;
     expect(after).toBeCloseTo(before - 256);
+  });
+
+  test('of a session that comes under a policy with a rate starts then: time without a rate is not made up for', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const session = new SessionMeters(CLIENT);
+    for (let i = 0; i < 8; i++) meters.charge(session, 0, below('a.example', `4157535f5345${i}352`), NOW);
+    const left = meters.read(session, 'a.example', BUDGETS, NOW + 100 * DAY).remaining.parentBits ?? 0;
+    expect(meters.read(session, 'a.example', refilled, NOW + 100 * DAY).remaining.parentBits).toBe(left);
+    expect(meters.read(session, 'a.example', refilled, NOW + 101 * DAY).remaining.parentBits).toBeCloseTo(left + 256);
+  });
+
+  test('is never more than what the clock has moved forward, however it jumps', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const session = new SessionMeters(CLIENT);
+    for (let i = 0; i < 8; i++) meters.charge(session, 0, below('a.example', `4157535f5345${i}352`), NOW);
+    const before = meters.read(session, 'a.example', refilled, NOW).remaining.parentBits ?? 0;
+    let forwardMs = 0;
+    let at = NOW;
+    for (const jumpMs of [3_600_000, -DAY, 7_200_000, -60_000, 60_000, -365 * DAY, 3_600_000]) {
+      at += jumpMs;
+      forwardMs += Math.max(0, jumpMs);
+      const { parentBits } = meters.read(session, 'a.example', refilled, at).remaining;
+      expect((parentBits ?? 0) - before).toBeLessThanOrEqual((256 * forwardMs) / DAY + 1e-6);
+    }
   });
 
   test('does not happen without a rate, nor when the clock is set back', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ALL, type StoredMeter } from '../../../src/pipeline/ports.ts';
-import { type LastingMeters, openMeters } from '../../../src/storage/meters.ts';
+import { type LastingMeters, METER_MIGRATIONS, openMeters } from '../../../src/storage/meters.ts';
 import { checkpoint, pruneMeters } from '../../../src/storage/meters-upkeep.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -103,6 +103,40 @@ describe('pruning meters', () => {
     meters.openSessionEpoch({ ...seen('s', 0), epoch: 1 }, [{ session: 's', parent: 'b.example' }]);
     expect(bits(meters, 's', 'b.example')).toBe(0);
   });
+});
+
+test('pruned fleet meters leave a floor for their own refill rate alone', () => {
+  const { meters, upkeep } = open();
+  meters.saveMeters([meter(ALL, 'a.example', 100), meter(`${ALL} 256`, 'a.example', 200), meter('s', 'a.example', 50)]);
+  pruneMeters(upkeep, { meters: 1, sessions: NO_BOUND, parents: NO_BOUND });
+  expect(bits(meters, ALL, 'never-asked.example')).toBe(100);
+  expect(bits(meters, `${ALL} 256`, 'never-asked.example')).toBe(200);
+  expect(bits(meters, 's', 'never-asked.example')).toBe(50);
+});
+
+test('pruning first sends takes the oldest; such a parent is known again from its next send', () => {
+  const { meters, upkeep } = open();
+  for (let n = 0; n < 100; n++) meters.saveMeters([], { parent: `p${n}.example`, atMs: 1_000 + n });
+  expect(pruneMeters(upkeep, { meters: NO_BOUND, sessions: NO_BOUND, parents: 80 })).toBe(24);
+  expect(meters.firstSentMs('p23.example')).toBeNull();
+  expect(meters.firstSentMs('p24.example')).toBe(1_024);
+  meters.saveMeters([], { parent: 'p0.example', atMs: 9_000 });
+  expect(meters.firstSentMs('p0.example')).toBe(9_000);
+});
+
+test('a file of the first schema is brought up to date with all its bits', () => {
+  const file = join(temporaryFolder(), 'meters.sqlite');
+  const old = new Database(file);
+  old.exec(METER_MIGRATIONS[0] ?? '');
+  old.pragma('user_version = 1');
+  old.exec("INSERT INTO meters VALUES ('s', 'a.example', 0, 128, 1000)");
+  old.close();
+  const opened = openMeters(file);
+  if (opened.kind === 'error') throw new Error(opened.message);
+  onTestFinished(opened.meters.close);
+  expect(bits(opened.meters, 's', 'a.example')).toBe(128);
+  opened.meters.saveMeters([], { parent: 'a.example', atMs: 7 });
+  expect(opened.meters.firstSentMs('a.example')).toBe(7);
 });
 
 describe('lasting meters', () => {
