@@ -7,7 +7,7 @@ import { captureReader } from './capture-reader.ts';
 import { parseRow, readAdGuardLine, readOwnLine, readZeekJsonLine } from './json-logs.ts';
 import type { RecordingReader, RecordingSink } from './recording-reader.ts';
 import { readerOfLines } from './text-lines.ts';
-import { coreDnsLines, dnsmasqReader, readBlockyLine, zeekLines } from './text-logs.ts';
+import { COREDNS_START, coreDnsLines, dnsmasqReader, readBlockyLine, zeekLines } from './text-logs.ts';
 
 export type RecordingFormat = 'capture' | 'kennel' | 'adguard' | 'dnsmasq' | 'blocky' | 'coredns' | 'zeek' | 'zeek-json';
 
@@ -41,7 +41,7 @@ function formatOfLine(line: string): RecordingFormat | null {
   if (line.startsWith('{')) return formatOfRow(parseRow(line));
   if (/\bdnsmasq\[\d+\]: /.test(line)) return 'dnsmasq';
   if (/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\t/.test(line)) return 'blocky';
-  return /\[INFO\] \S+:\d+ - \d+ "/.test(line) ? 'coredns' : null;
+  return COREDNS_START.test(line) ? 'coredns' : null;
 }
 
 function formatOfRow(row: Readonly<Record<string, unknown>> | null): RecordingFormat | null {

@@ -21,7 +21,7 @@ export function lineReader(sink: RecordingSink, line: (text: string, number: num
 
   function take(text: string): void {
     number += 1;
-    if (tooLong) sink.problem(number, 'the line is longer than a mebibyte');
+    if (tooLong || text.length > MAX_LINE_CHARS) sink.problem(number, 'the line is longer than a mebibyte');
     else line(text.endsWith('\r') ? text.slice(0, -1) : text, number);
     tooLong = false;
   }

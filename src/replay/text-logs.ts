@@ -107,6 +107,8 @@ function unquoted(cell: string): string {
 /** `[INFO] 10.0.0.5:4711 - 7 "A IN www.example. udp 41 false 512" NOERROR qr,rd,ra 90 0.001s`; `combined` adds a field at the end. */
 const COREDNS =
   /^(?<when>.*?)\[INFO\] (?<client>\S+):\d+ - \d+ "(?<type>\S+) (?<class>\S+) (?<name>\S+) \S+ \d+ \S+ \d+" (?<rcode>\S+) \S+ \d+ (?<seconds>[\d.]+)s/;
+/** What every line of the log plugin begins with; CoreDNS says other things too. */
+export const COREDNS_START = /\[INFO\] \S+:\d+ - \d+ "/;
 const SLASHED_DATE = /(\d{4})\/(\d\d)\/(\d\d) (\d\d:\d\d:\d\d)/;
 
 /** CoreDNS writes no times unless something around it does: then a query a second is assumed, from 1970 on. */
@@ -114,7 +116,7 @@ export function coreDnsLines(): (line: string) => LineReading {
   let untimed = 0;
   return (line) => {
     const parts = COREDNS.exec(line)?.groups;
-    if (parts === undefined) return line.includes('" ') && / - \d+ "/.test(line) ? { problem: 'not the common log format' } : null;
+    if (parts === undefined) return COREDNS_START.test(line) ? { problem: 'not the common log format' } : null;
     if (parts['class'] !== 'IN') return null;
     const when = (parts['when'] ?? '').replace(SLASHED_DATE, '$1-$2-$3T$4');
     const iso = ISO_TIME.exec(when)?.[0];
