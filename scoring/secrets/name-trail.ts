@@ -5,13 +5,16 @@
 import type { Piece, SecretSearch } from './secret-matcher.ts';
 
 /** The end of what was asked below one parent, read in three ways. */
-export interface ParentTail {
+export interface ReadEnds {
   /** All labels below the parent, the first ones, and the second ones: the latter two step over counters between the pieces. */
   readonly ends: readonly [all: string, first: string, second: string];
-  /** The latest name, so that its AAAA is not read as a repetition. */
-  readonly latest: string;
   /** The beginning of a key was seen, and more may follow. */
   readonly open: boolean;
+}
+
+interface ParentTail extends ReadEnds {
+  readonly latest: string;
+  readonly before: ReadEnds | null;
 }
 
 const MAX_PARENTS = 8;
@@ -32,8 +35,11 @@ export class NameTrail {
   #pieces: KeptPiece[] = [];
   #names = 0;
 
-  tailOf(parent: string): ParentTail | null {
-    return this.#tails.size === 0 ? null : (this.#tails.get(parent) ?? null);
+  /** What stood before a name below the parent. Asked once more, as for its AAAA, the name does not follow itself. */
+  endsBefore(parent: string, below: string): ReadEnds | null {
+    const tail = this.#tails.size === 0 ? undefined : this.#tails.get(parent);
+    if (tail === undefined) return null;
+    return tail.latest === below ? tail.before : tail;
   }
 
   /** The pieces of one secret that were seen lately. */
@@ -56,7 +62,8 @@ export class NameTrail {
       labels.length > 1
         ? ([append(all, latest), append(first, labels[0]), append(second, labels[1])] as const)
         : ([append(all, latest), first, second] as const);
-    this.#tails.set(parent, { ends, latest, open });
+    const previous = before === undefined ? null : { ends: before.ends, open: before.open };
+    this.#tails.set(parent, { ends, open, latest, before: previous });
     if (this.#tails.size > MAX_PARENTS) {
       for (const oldest of this.#tails.keys()) {
         this.#tails.delete(oldest);

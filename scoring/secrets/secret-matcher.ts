@@ -108,8 +108,7 @@ export class SecretMatcher {
   search(name: SearchedName, trail: NameTrail): SecretSearch {
     const { parent, labels, allLabels } = name;
     const below = labels.length === 1 ? (labels[0] ?? '') : labels.join('');
-    const tail = trail.tailOf(parent);
-    const before = tail === null || tail.latest === below ? null : tail;
+    const before = trail.endsBefore(parent, below);
     let findings: Findings | null = null;
     let hits: Map<number, Piece> | null = null;
     const read = (end: string, text: string, ahead: number, joined: readonly string[]): void => {
@@ -184,12 +183,10 @@ export class SecretMatcher {
       const known = new Set([...trail.piecesOf(secret)].flatMap(({ shingles }) => shingles));
       const sofar = weighed.get(secret);
       for (const shingle of sofar?.shingles ?? []) known.add(shingle);
-      // The same shingle twice tells no more than once.
+      // The same shingle twice tells no more than once, nor do its characters.
       const fresh = seen.filter(({ cheap }) => !known.has(cheap) && known.add(cheap));
-      const bits = bitsOf(
-        text,
-        fresh.map(({ end }) => end),
-      );
+      const old = seen.filter((shingle) => !fresh.includes(shingle));
+      const bits = bitsOf(text, endsOf(fresh), endsOf(old));
       const shingles = [...(sofar?.shingles ?? []), ...fresh.map(({ cheap }) => cheap)];
       weighed.set(secret, { secret, shingles, bits: (sofar?.bits ?? 0) + bits });
     }
@@ -271,32 +268,34 @@ function shingleEndingAt(text: string, at: number): string {
   return shingle;
 }
 
-/** The bits of the characters that shingles cover, given where each ends. */
-function bitsOf(text: string, ends: readonly number[]): number {
-  return rowsOf(text, ends).reduce((bits, row) => bits + weightBits(row), 0);
+function endsOf(shingles: readonly SeenShingle[]): number[] {
+  return shingles.map(({ end }) => end);
 }
 
-/** The texts that overlapping or adjoining shingles cover, letters and digits only. */
-function rowsOf(text: string, ends: readonly number[]): string[] {
+/** The bits of the characters that shingles cover and older ones do not, given where each ends. */
+function bitsOf(text: string, ends: readonly number[], olderEnds: readonly number[]): number {
   const covered = new Uint8Array(text.length);
-  for (const end of ends) {
-    let left = SHINGLE_LENGTH;
-    for (let place = end; place >= 0 && left > 0; place--) {
-      if (codeOf(text.charCodeAt(place)) > LAST_ALPHANUMERIC) continue;
-      covered[place] = 1;
-      left -= 1;
-    }
-  }
-  const rows: string[] = [];
+  for (const end of ends) cover(covered, text, end, 1);
+  for (const end of olderEnds) cover(covered, text, end, 0);
+  let bits = 0;
   let row = '';
-  for (let place = 0; place < text.length; place++) {
-    if (codeOf(text.charCodeAt(place)) > LAST_ALPHANUMERIC) continue;
+  for (let place = 0; place <= text.length; place++) {
+    if (place < text.length && codeOf(text.charCodeAt(place)) > LAST_ALPHANUMERIC) continue;
     if (covered[place] === 1) row += text.charAt(place);
-    else {
-      if (row !== '') rows.push(row);
+    else if (row !== '') {
+      bits += weightBits(row);
       row = '';
     }
   }
-  if (row !== '') rows.push(row);
-  return rows;
+  return bits;
+}
+
+/** Marks the eight letters and digits whose last stands at `end`. */
+function cover(covered: Uint8Array, text: string, end: number, mark: 0 | 1): void {
+  let left = SHINGLE_LENGTH;
+  for (let place = end; place >= 0 && left > 0; place--) {
+    if (codeOf(text.charCodeAt(place)) > LAST_ALPHANUMERIC) continue;
+    covered[place] = mark;
+    left -= 1;
+  }
 }
