@@ -165,7 +165,6 @@ policies:
 describe('keys', () => {
   test.each([
     'lists',
-    'secrets',
     'events',
     'kubernetes',
     'firewall',

@@ -1,7 +1,7 @@
 /**
  * A control port in memory: two quarantines, two sessions, one explanation. Everything it does not expect throws.
  */
-import type { ControlPort, Readiness, SessionDetail } from '../../../src/control/control-port.ts';
+import type { ControlPort, Readiness, SecretResult, SecretSummary, SessionDetail } from '../../../src/control/control-port.ts';
 import type { Explanation, QuarantineChange, QuarantineRecord } from '../../../src/pipeline/ports.ts';
 
 const AT_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
@@ -68,6 +68,9 @@ export class FakeControlPort implements ControlPort {
   /** Set to let `status` throw. */
   broken: Error | null = null;
   explained: (string | null)[][] = [];
+  registered: SecretSummary[] = [{ name: 'from-file', kind: 'secret', from: 'config', addedAtMs: AT_MS, actor: 'config' }];
+  /** Every value that was handed over, as an octet string. */
+  values: string[] = [];
 
   status(): ReturnType<ControlPort['status']> {
     if (this.broken !== null) throw this.broken;
@@ -119,6 +122,29 @@ export class FakeControlPort implements ControlPort {
   explain(name: string, type: string, session: string | null): ReturnType<ControlPort['explain']> {
     this.explained.push([name, type, session]);
     return name.includes('..') ? { kind: 'invalid', detail: 'not a domain name' } : { kind: 'explained', explanation: this.explanation };
+  }
+
+  readonly secretForms = ['as it is', 'hex'];
+
+  secrets(): readonly SecretSummary[] {
+    return this.registered;
+  }
+
+  addSecret({ name, kind, value }: Parameters<ControlPort['addSecret']>[0], actor: string): SecretResult {
+    this.values.push(value);
+    if (this.unwritable !== null) return { kind: 'failed', detail: this.unwritable };
+    if (value.length < 12) return { kind: 'invalid', detail: 'the secret is shorter than 12 octets' };
+    if (this.registered.some((known) => known.name === name)) return { kind: 'conflict', detail: `there is a secret ${name} already` };
+    const secret: SecretSummary = { name, kind, from: 'state', addedAtMs: AT_MS, actor };
+    this.registered = [...this.registered, secret];
+    return { kind: 'done', secret };
+  }
+
+  removeSecret(name: string, _actor: string): SecretResult {
+    const secret = this.registered.find((known) => known.name === name);
+    if (secret === undefined) return { kind: 'not-found' };
+    this.registered = this.registered.filter((known) => known !== secret);
+    return { kind: 'done', secret };
   }
 
   ready(): Readiness {
