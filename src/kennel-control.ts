@@ -2,16 +2,21 @@
  * What the control API may ask of a running Kennel: reads its parts, changes nothing but quarantines and registered secrets.
  * The HTTP side is `control/`; this is only the other half of its port.
  */
+
+import type { Budgets } from '../scoring/observation.ts';
+import { budgetsFor } from '../scoring/presets.ts';
 import { WATCHED_FORMS } from '../scoring/secrets/watch-secret.ts';
 import type { ControlPort, ExplainResult, ParentSummary, Readiness, SessionDetail, SessionSummary } from './control/control-port.ts';
 import type { RunningKennel } from './kennel.ts';
 import { explain } from './pipeline/explain.ts';
 import { ALL } from './pipeline/ports.ts';
 import { canonicalAddress } from './policy/address-set.ts';
+import { classifyName } from './policy/classify-name.ts';
+import type { Policy } from './policy/policy.ts';
 import { sessionKeyOf } from './session/identify.ts';
 import type { Session } from './session/session.ts';
 import { addressAndPort } from './wire/address.ts';
-import { typeFromName } from './wire/codes.ts';
+import { RRTYPE, typeFromName } from './wire/codes.ts';
 import { fromPresentation } from './wire/name.ts';
 
 /** Parents shown of one session. */
@@ -44,22 +49,34 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
     const quarantined = quarantines.list().filter((record) => record.session === session.key);
     return {
       ...summary(session),
-      parents: parentsOf(session, policy.budgets.parentBits),
+      budgetBits: policy.budgets.sessionBits,
+      parents: parentsOf(session, policy),
       quarantines: quarantined.map((record) => record.id),
     };
   };
 
   /** The lasting meters and what is in memory about the same parents, in one list: most bits first. */
-  const parentsOf = (session: Session, budgetBits: number | null): ParentSummary[] => {
-    const parents = new Map<string, ParentSummary>();
+  const parentsOf = (session: Session, policy: Policy): ParentSummary[] => {
+    const seen = new Map<string, Pick<ParentSummary, 'queries' | 'uniqueNames' | 'leakBits'>>();
     for (const { parent, leasedBits } of storage.meters.listMeters(session.meters.parentOwner, SHOWN_PARENTS)) {
-      if (parent !== ALL) parents.set(parent, { parent, queries: 0, uniqueNames: 0, leakBits: leasedBits, budgetBits });
+      if (parent !== ALL) seen.set(parent, { queries: 0, uniqueNames: 0, leakBits: leasedBits });
     }
     for (const { parent, queries, fanOut } of session.profile.parents()) {
-      const leakBits = k.meters.spentInMemory(session.meters, parent) ?? parents.get(parent)?.leakBits ?? 0;
-      parents.set(parent, { parent, queries, uniqueNames: fanOut, leakBits, budgetBits });
+      const leakBits = k.meters.spentInMemory(session.meters, parent) ?? seen.get(parent)?.leakBits ?? 0;
+      seen.set(parent, { queries, uniqueNames: fanOut, leakBits });
     }
-    return [...parents.values()].sort((a, b) => b.leakBits - a.leakBits).slice(0, SHOWN_PARENTS);
+    const shown = [...seen].sort(([, one], [, other]) => other.leakBits - one.leakBits).slice(0, SHOWN_PARENTS);
+    return shown.map(([parent, counts]) => {
+      const budgets = budgetsBelow(policy, parent);
+      const fleetBits = k.meters.fleetSpent(parent, budgets.parentRefillBitsPerDay);
+      return { parent, ...counts, budgetBits: budgets.parentBits, fleetBits, fleetBudgetBits: budgets.fleetParentBits };
+    });
+  };
+
+  const budgetsBelow = (policy: Policy, parent: string): Budgets => {
+    const qname = fromPresentation(parent);
+    const routed = qname === null ? null : classifyName(policy, k.naming, qname, RRTYPE.A);
+    return budgetsFor(policy.budgets, routed?.kind === 'routed' ? routed.encoder : null);
   };
 
   return {

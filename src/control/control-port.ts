@@ -49,9 +49,14 @@ export interface ParentSummary {
   readonly leakBits: number;
   /** What may leave in all; null: no budget. */
   readonly budgetBits: number | null;
+  /** Bits that all sessions under policies of the same refill rate have let out below it. */
+  readonly fleetBits: number;
+  readonly fleetBudgetBits: number | null;
 }
 
 export interface SessionDetail extends SessionSummary {
+  /** What may leave below all unlisted parents together; null: no budget. */
+  readonly budgetBits: number | null;
   readonly parents: readonly ParentSummary[];
   /** Quarantines of this session, newest first. */
   readonly quarantines: readonly string[];

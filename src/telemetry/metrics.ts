@@ -70,7 +70,9 @@ export class Metrics implements PipelineMetrics {
       'policy',
       'mode',
     ]);
-    this.#tallied('leak_bits_total', 'Upper bound of the information that left in names, in bits.', this.#leakBits, ['policy']);
+    this.#tallied('leak_bits_total', 'Bits charged below parents for names sent, at the weight of their standing.', this.#leakBits, [
+      'policy',
+    ]);
     this.#tallied('parse_errors_total', 'Packets that were no well-formed query.', this.#parseErrors, ['reason']);
     this.#tallied('listener_events_total', 'Refused or expired connections, failed sends and the like.', this.#listenerEvents, [
       'kind',

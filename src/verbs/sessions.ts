@@ -62,7 +62,7 @@ function detailText(one: SessionDetailView): string {
     ['policy', one.policy],
     ['score', number(one.score)],
     ['queries', String(one.queries)],
-    ['leaked', `${number(one.leakBits)} bits below unlisted parents`],
+    ['leaked', `${number(one.leakBits)} bits below unlisted parents${one.budgetBits === null ? '' : ` of ${number(one.budgetBits)}`}`],
     ['first seen', time(one.firstSeen)],
     ['last seen', time(one.lastSeen)],
     ['epoch', String(one.epoch)],
@@ -73,7 +73,13 @@ function detailText(one: SessionDetailView): string {
     String(parent.queries),
     String(parent.uniqueNames),
     number(parent.leakBits),
-    parent.budgetBits === null ? 'off' : number(parent.budgetBits),
+    budget(parent.budgetBits),
+    number(parent.fleetBits),
+    budget(parent.fleetBudgetBits),
   ]);
-  return `${head}\n${table(['PARENT', 'QUERIES', 'NAMES', 'LEAK BITS', 'BUDGET'], parents)}`;
+  return `${head}\n${table(['PARENT', 'QUERIES', 'NAMES', 'LEAK BITS', 'BUDGET', 'FLEET BITS', 'BUDGET'], parents)}`;
+}
+
+function budget(bits: number | null): string {
+  return bits === null ? 'off' : number(bits);
 }

@@ -38,7 +38,10 @@ const SESSION: SessionDetail = {
   leakBits: 640,
   firstSeenMs: AT_MS - 60_000,
   lastSeenMs: AT_MS,
-  parents: [{ parent: 'evil.example', queries: 100, uniqueNames: 99, leakBits: 640, budgetBits: 512 }],
+  parents: [
+    { parent: 'evil.example', queries: 100, uniqueNames: 99, leakBits: 640, budgetBits: 512, fleetBits: 700, fleetBudgetBits: 1024 },
+  ],
+  budgetBits: 2048,
   quarantines: ['q-open'],
 };
 
