@@ -29,7 +29,7 @@ export function readSecrets(
     if (found !== undefined && 'problem' in found) problems.add(['secrets', index, 'file'], found.problem);
     else if (found !== undefined) {
       const watching = watchSecret(name, kind, found.value.trim(), NO_KEY);
-      if (watching.kind === 'refused') problems.add(['secrets', index, 'file'], `what ${path} holds ${watching.problem}`);
+      if (watching.kind === 'refused') problems.add(['secrets', index, 'file'], `the secret in ${path} ${watching.problem}`);
     }
     return { name, kind, file: path };
   });

@@ -4,6 +4,7 @@
  */
 import dnsPacket from 'dns-packet';
 import { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
+import { type SecretKind, watchSecret } from '../../scoring/secrets/watch-secret.ts';
 import { createAnswerCache } from '../../src/cache/answer-cache.ts';
 import { createInFlight } from '../../src/cache/in-flight.ts';
 import type { Config } from '../../src/config/config.ts';
@@ -64,6 +65,8 @@ export interface AskOptions {
 /** Of the product's sweep timer. */
 const SWEEP_MS = 1_000;
 
+const SECRETS_KEY = { low: 3, high: 4 };
+
 /** Tuesday; any fixed moment will do. */
 const START_MS = Date.UTC(2026, 0, 6, 12);
 
@@ -79,6 +82,7 @@ export class BottledKennel {
   readonly ages = new Map<string, number | 'no-date'>();
   readonly agesAsked: string[] = [];
   readonly groupsTrustedForAd = new Set<string>();
+  readonly #secrets = new SecretMatcher(SECRETS_KEY);
   #nowMs = 0;
   #id = 0;
 
@@ -107,6 +111,17 @@ export class BottledKennel {
       await settled();
     }
     if (leftMs > 0) this.pass(leftMs);
+  }
+
+  /** Watches these secrets from now on; one that cannot be watched is a mistake of the test. */
+  watch(secrets: readonly { readonly name: string; readonly kind: SecretKind; readonly value: string }[]): void {
+    this.#secrets.watch(
+      secrets.map(({ name, kind, value }) => {
+        const watching = watchSecret(name, kind, value, SECRETS_KEY);
+        if (watching.kind === 'refused') throw new Error(`${name} ${watching.problem}`);
+        return watching.secret;
+      }),
+    );
   }
 
   /** Asks and waits for the answer; null when there is none. */
@@ -179,7 +194,7 @@ export class BottledKennel {
         },
         knownAgeDays: (domain) => this.ages.get(domain) ?? 'unknown',
       },
-      secrets: new SecretMatcher(),
+      secrets: this.#secrets,
       decisions: { record: (decision) => void this.decisions.push(decision) },
       metrics: {
         queryReceived: () => undefined,

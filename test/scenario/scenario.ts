@@ -31,6 +31,10 @@ const expectation = z.strictObject({
   wouldVerdict: z.enum(['allow', 'flag', 'refuse', 'quarantine']).optional(),
   reason: z.string().optional(),
   afterWouldQuarantine: z.boolean().optional(),
+  /** The name as the latest decision records it. */
+  recorded: z.string().optional(),
+  /** Text that must stand in no answer record, no EXTRA-TEXT and no decision. */
+  answersHide: z.string().optional(),
 });
 
 const ask = z.strictObject({
@@ -55,6 +59,7 @@ const stepSchema = z.union([
 export const scenarioSchema = z.strictObject({
   title: z.string(),
   config: z.string(),
+  secrets: z.array(z.strictObject({ name: z.string(), kind: z.enum(['secret', 'canary']), value: z.string() })).default([]),
   /** The first whose name ends the question's name and whose type (if any) is the question's says the answer; else NXDOMAIN. */
   upstream: z.array(
     z.strictObject({
@@ -79,11 +84,13 @@ export async function runScenario(scenario: Scenario): Promise<string[]> {
   let config = scenario.config;
   let kennel = new BottledKennel(config);
   kennel.script = scriptOf(scenario);
+  kennel.watch(scenario.secrets);
   for (const [index, step] of scenario.steps.entries()) {
     if ('restart' in step) {
       config = step.config ?? config;
       kennel = new BottledKennel(config, kennel);
       kennel.script = scriptOf(scenario);
+      kennel.watch(scenario.secrets);
     }
     const found = await runStep(kennel, step);
     problems.push(...found.map((problem) => `step ${index + 1}: ${problem}`));
@@ -145,12 +152,18 @@ async function askAndCompare(
     wouldVerdict: decision?.wouldVerdict,
     reason: decision?.reason,
     afterWouldQuarantine: decision?.afterWouldQuarantine,
+    recorded: decision?.qname,
   };
   const problems: string[] = [];
   for (const [key, value] of Object.entries(expected)) {
     if (key === 'edeText') {
       if (!(reply.ede[0]?.text ?? '').includes(String(value)))
         problems.push(`EDE text is ${JSON.stringify(reply.ede[0]?.text)}, not … ${String(value)} …`);
+      continue;
+    }
+    if (key === 'answersHide') {
+      const told = JSON.stringify([seen.answers, reply.ede, kennel.decisions, [...kennel.evidence.values()]]).toLowerCase();
+      if (told.includes(String(value))) problems.push(`${String(value)} is told`);
       continue;
     }
     const actual = seen[key as keyof typeof seen];
