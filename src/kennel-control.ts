@@ -2,7 +2,6 @@
  * What the control API may ask of a running Kennel: reads its parts, changes nothing but quarantines and registered secrets.
  * The HTTP side is `control/`; this is only the other half of its port.
  */
-
 import type { Budgets } from '../scoring/observation.ts';
 import { budgetsFor } from '../scoring/presets.ts';
 import { WATCHED_FORMS } from '../scoring/secrets/watch-secret.ts';

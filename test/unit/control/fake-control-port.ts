@@ -94,7 +94,7 @@ export class FakeControlPort implements ControlPort {
   }
 
   sessions(limit: number): ReturnType<ControlPort['sessions']> {
-    const { parents: _parents, quarantines: _quarantines, ...summary } = SESSION;
+    const { parents: _parents, quarantines: _quarantines, budgetBits: _budgetBits, ...summary } = SESSION;
     return [summary, { ...summary, session: '10.0.0.0/24', state: 'normal', score: 3 }].slice(0, limit);
   }
 

@@ -157,6 +157,9 @@ describe('kennel sessions', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/evil\.example +100 +99 +640 +512/);
     expect(jsonOf(await run(sessions, 'show', '10.0.0.5', '--json'))).toMatchObject({ parents: [{ parent: 'evil.example' }] });
+    const withParents = (await run(sessions, 'show', '10.0.0.5')).out;
+    expect(withParents).toMatch(/leaked: +640 bits below unlisted parents of 2048/);
+    expect(withParents).toMatch(/evil\.example +100 +99 +640 +512 +700 +1024/);
   });
 
   test('an unknown session is a finding', async () => {
