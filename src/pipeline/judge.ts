@@ -146,7 +146,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const scope = spentScope(verdict.reason);
   if (scope === null) return judged;
   const key = questionKey(routed.group, qname, qtype);
-  const begin = planKeeping(k, session, policy, { scope, domain, metered, remaining, key });
+  const begin = planKeeping(k, session, policy, { scope, domain, metered, key });
   if (begin === null) return judged;
   return { ...judged, lookUp: { kind: 'kept', scope, begin }, price: null, verdict: decide({ ...input, charge: null }) };
 }

@@ -4,7 +4,7 @@
  *
  * The choice follows from what was charged and from the config, never from what else was asked. New names stay refused.
  */
-import { type BitsPerScope, KNOWN_NAMES_RESERVE_BITS, type VerdictReason } from '../../scoring/decide.ts';
+import type { BitsPerScope, VerdictReason } from '../../scoring/decide.ts';
 import { questionKey } from '../cache/question-key.ts';
 import { classifyName } from '../policy/classify-name.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -28,7 +28,6 @@ export interface Unpaid {
   readonly scope: ScopeKind;
   readonly domain: RegistrableDomain;
   readonly metered: MeteredName;
-  readonly remaining: BitsPerScope<number | null>;
   readonly key: string;
 }
 
@@ -62,13 +61,11 @@ export function planKeeping(
   k: Planning,
   session: Session,
   policy: Policy,
-  { scope, domain, metered, remaining, key }: Unpaid,
+  { scope, domain, metered, key }: Unpaid,
 ): readonly KeptQuestion[] | null {
   if (k.kept.has(key)) return [];
   // Whoever floods us with new names is told no at once.
   if (!k.meters.knowsPair(session.meters, metered, k.clock.wallMs())) return null;
-  // As much as is kept back for known names pays for them; an end (twice as much) and a begin must not follow each other.
-  if ((bitsLeft(remaining, scope) ?? Number.POSITIVE_INFINITY) >= KNOWN_NAMES_RESERVE_BITS) return null;
 
   const limit = scope === 'session' ? MAX_SESSION_NAMES : MAX_NAMES;
   const below = scope === 'session' ? [] : labelsOf(domain.parentName);

@@ -6,7 +6,7 @@ import { KNOWN_NAMES_RESERVE_BITS } from '../../scoring/decide.ts';
 import { budgetsFor } from '../../scoring/presets.ts';
 import { questionKey } from '../cache/question-key.ts';
 import type { KeptPair, KeptScope } from '../session/kept-names.ts';
-import { EDE, RCODE } from '../wire/codes.ts';
+import { EDE } from '../wire/codes.ts';
 import type { Judgement, LookUp } from './judge.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
 import { bitsLeft, mayKeep } from './plan-keeping.ts';
@@ -21,7 +21,7 @@ const NOT_NOW: UpstreamTrouble = {
   sent: false,
 };
 
-/** A scope ends when twice as much is left as known names are kept back: begin and end must not follow each other. */
+/** A scope ends when so much is left again, more than a repeat costs, or all there was: end and begin must not follow each other. */
 const ROOM_BITS = 2 * KNOWN_NAMES_RESERVE_BITS;
 
 /** The answer for a query whose budget is spent: begins the scope where that is due, and waits for the first answer only. */
@@ -37,7 +37,6 @@ export async function keptAnswer(
       parent: domain.parent,
       budgets: budgetsFor(policy.budgets, routed.encoder),
       session: session.key,
-      epoch: session.epoch,
       address: source.address,
       listener: source.listener,
     };
@@ -60,14 +59,15 @@ export function refreshKept(k: Pipeline): void {
   }
 }
 
-/** A release has opened a new epoch, or the budget has room again. */
-function hasEnded(k: Pipeline, { kind, parent, budgets, session: key, epoch }: KeptScope): boolean {
+/** The budget has room again: it has refilled, or a release has given it back. */
+function hasEnded(k: Pipeline, { kind, parent, budgets, session: key }: KeptScope): boolean {
   const session = k.sessions.peek(key);
   // Not in memory: nobody has asked for long, and the scope's day will end it.
   if (session === null) return false;
-  if (kind !== 'fleet' && session.epoch !== epoch) return true;
   const left = bitsLeft(k.meters.read(session.meters, parent, budgets, k.clock.wallMs()).remaining, kind);
-  return left === null || left >= ROOM_BITS;
+  const { parentBits, sessionBits, fleetParentBits: fleetBits } = budgets;
+  const full = bitsLeft({ parentBits, sessionBits, fleetBits }, kind);
+  return left === null || full === null || left >= Math.min(ROOM_BITS, full);
 }
 
 function askAll(k: Pipeline, pairs: readonly KeptPair<CachedAnswer | UpstreamTrouble>[]): void {
@@ -81,12 +81,7 @@ function askAll(k: Pipeline, pairs: readonly KeptPair<CachedAnswer | UpstreamTro
 
 async function ask(k: Pipeline, pair: KeptPair<CachedAnswer | UpstreamTrouble>): Promise<void> {
   const result = await refresh(k, pair);
-  const lifetimeMs = isAnswer(result) ? result.expiresAtMs - result.storedAtMs : null;
+  const lifetimeMs = 'trouble' in result ? null : result.expiresAtMs - result.storedAtMs;
   k.metrics.refreshed(lifetimeMs !== null);
   k.kept.settle(pair, result, lifetimeMs);
-}
-
-/** A failure that an upstream tells is put again as soon as one of its silence. */
-function isAnswer(result: CachedAnswer | UpstreamTrouble): result is CachedAnswer {
-  return 'rcode' in result && (result.rcode === RCODE.NOERROR || result.rcode === RCODE.NXDOMAIN);
 }

@@ -60,8 +60,9 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
 }
 
 /**
- * Asks a kept name again. Costs nothing in any scope: that it is asked, and when, follows from what was charged, from the answers and
- * from the schedule. For the same reason it never joins a client's query, although clients may join it. Bounded by the schedule's pace.
+ * Asks a kept name again; a failure that the upstream tells is trouble too. Costs nothing in any scope: that it is asked, and when,
+ * follows from what was charged, from the answers and from the schedule. For the same reason it never joins a client's query, although
+ * clients may join it. Bounded by the schedule's pace.
  */
 export function refresh(k: Pipeline, { group: id, qname, qtype, key }: KeptQuestion): Promise<CachedAnswer | UpstreamTrouble> {
   const group = k.upstreams.get(id);
@@ -73,12 +74,12 @@ export function refresh(k: Pipeline, { group: id, qname, qtype, key }: KeptQuest
     const result = await group.exchange(permit);
     const nowMs = k.clock.monotonicMs();
     const response = result.kind === 'response' ? result.response : FAILED;
-    const failed = response.rcode !== RCODE.NOERROR && response.rcode !== RCODE.NXDOMAIN;
+    if (response.rcode === RCODE.NOERROR || response.rcode === RCODE.NXDOMAIN) {
+      return k.cache.store(id, qname, qtype, response, KEPT_TTL_FLOOR_SECONDS, nowMs);
+    }
     // An answer that is still good outlives the failure of its refresh.
-    const entry =
-      (failed ? k.cache.peek(id, qname, qtype, nowMs) : null) ??
-      k.cache.store(id, qname, qtype, response, failed ? KEPT_FAILURE_SECONDS : KEPT_TTL_FLOOR_SECONDS, nowMs);
-    return result.kind === 'response' ? entry : troubleOf(result.reason, group);
+    if (k.cache.peek(id, qname, qtype, nowMs) === null) k.cache.store(id, qname, qtype, response, KEPT_FAILURE_SECONDS, nowMs);
+    return troubleOf(result.kind === 'failure' ? result.reason : 'malformed', group);
   };
   return k.inFlight.isInFlight(key) ? ask() : k.inFlight.join(key, ask);
 }

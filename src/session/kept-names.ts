@@ -21,7 +21,6 @@ export interface KeptScope {
   readonly parent: string;
   readonly budgets: Budgets;
   readonly session: SessionKey;
-  readonly epoch: number;
   readonly address: string;
   readonly listener: string;
 }

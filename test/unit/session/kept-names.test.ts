@@ -10,7 +10,6 @@ const scope = (parent: string): KeptScope => ({
   parent,
   budgets: PRESETS.agent.budgets,
   session: '10.0.0.5',
-  epoch: 0,
   address: '10.0.0.5',
   listener: '127.0.0.1:53',
 });
