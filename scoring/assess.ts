@@ -100,11 +100,7 @@ class LazyAssessment implements Assessment {
 function signalPoints(observation: Observation): number {
   return (
     BASE_POINTS +
-    pointsAt(FLAT['label-entropy'], labelEntropyBits(observation)) +
-    pointsAt(FLAT['label-surprise'], labelSurpriseBits(observation)) +
-    pointsAt(FLAT['name-length'], nameLengthOctets(observation)) +
-    pointsAt(FLAT['longest-label'], longestLabelOctets(observation)) +
-    pointsAt(FLAT['label-count'], labelCount(observation)) +
+    namePoints(observation) +
     pointsAt(FLAT['query-type'], bulkTypeShare(observation)) +
     pointsAt(FLAT['tunnel-form'], tunnelFormDoublings(observation)) +
     pointsAt(FLAT['fan-out'], fanOutDoublings(observation)) +
@@ -122,6 +118,20 @@ function signalPoints(observation: Observation): number {
     pointsIfKnown(FLAT['downlink-bits'], downlinkBits(observation)) +
     pointsIfKnown(FLAT['downlink-entropy'], downlinkEntropyBits(observation))
   );
+}
+
+/** Of the signals that the name alone decides, kept for as long as somebody keeps the name's features. */
+function namePoints(observation: Observation): number {
+  const { name } = observation;
+  if (name.points === null) {
+    name.points =
+      pointsAt(FLAT['label-entropy'], labelEntropyBits(observation)) +
+      pointsAt(FLAT['label-surprise'], labelSurpriseBits(observation)) +
+      pointsAt(FLAT['name-length'], nameLengthOctets(observation)) +
+      pointsAt(FLAT['longest-label'], longestLabelOctets(observation)) +
+      pointsAt(FLAT['label-count'], labelCount(observation));
+  }
+  return name.points;
 }
 
 function pointsIfKnown(curve: FlatCurve, value: number | null): number {

@@ -18,6 +18,8 @@ export interface NameFeatures {
   readonly symbols: number;
   /** Shannon entropy of the two leftmost labels, bits per octet. */
   readonly entropyBits: number;
+  /** Points of the signals that follow from these alone: `assess` notes them here when it first needs them. */
+  points: number | null;
 }
 
 const LEFTMOST_LABELS = 2;
@@ -44,6 +46,7 @@ export function measureName(labels: readonly string[], nameOctets: number): Name
     benignBitsDoublings: Math.log2(Math.max(bits, 1)),
     symbols: octets + Math.max(labels.length, 1),
     entropyBits: entropyOf(labels.slice(0, LEFTMOST_LABELS).join('')),
+    points: null,
   };
 }
 
