@@ -14,7 +14,7 @@ mode: enforce
 upstreams: ["udp://192.0.2.53"]
 limits: off
 policies:
-  - { name: agents, match: {}, preset: agent, default: allow, block: [{ section: b, owner: o, reason: r, names: ["**.blocked.example.org"] }] }
+  - { name: agents, match: {}, preset: agent, thresholds: { flag: 20, refuse: 50, quarantine: 55 }, default: allow, block: [{ section: b, owner: o, reason: r, names: ["**.blocked.example.org"] }] }
 `;
 
 const START_MS = Date.UTC(2026, 0, 6, 12);

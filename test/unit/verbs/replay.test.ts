@@ -61,17 +61,17 @@ describe('kennel replay', () => {
     expect(finished.stderr).toBe('');
 
     const summary = summaryOf(finished);
-    expect(summary).toMatchObject({ mode: 'enforce', queries: 81, sessions: 2, verdicts: { quarantine: 1 } });
+    expect(summary).toMatchObject({ mode: 'enforce', queries: 121, sessions: 2, verdicts: { quarantine: 1 } });
     const [quarantine] = summary.quarantines;
     expect(quarantine).toMatchObject({ session: '10.0.0.5', parent: 'notes-and-more.net', reason: 'score', enforced: true });
     expect(Object.keys(quarantine ?? {})).toEqual(
       expect.arrayContaining(['session', 'at', 'queryIndex', 'parent', 'score', 'reason', 'signals', 'leakBits']),
     );
     expect(summary.parents).toHaveLength(4);
-    expect(summary.parents[0]).toMatchObject({ session: '10.0.0.5', parent: 'notes-and-more.net', queries: 40, uniqueNames: 40 });
+    expect(summary.parents[0]).toMatchObject({ session: '10.0.0.5', parent: 'notes-and-more.net', queries: 60, uniqueNames: 60 });
 
     const decisions = decisionsIn(out);
-    expect(decisions.map(({ index }) => index)).toEqual(Array.from({ length: 81 }, (_, index) => index));
+    expect(decisions.map(({ index }) => index)).toEqual(Array.from({ length: 121 }, (_, index) => index));
     expect(Object.keys(decisions[0] ?? {})).toEqual(
       expect.arrayContaining(['index', 'ts', 'session', 'qname', 'qtype', 'parent', 'score', 'verdict', 'forwarded', 'reason']),
     );
@@ -105,7 +105,8 @@ describe('kennel replay', () => {
       'mode: enforce\nupstreams: ["udp://192.0.2.53"]\npolicies:\n  - { name: all, match: {}, default: deny, allow: [{ section: s, owner: o, reason: r, names: ["www.wikipedia.org"] }] }\n',
     );
     const summary = summaryOf(await replay([LINES, '--config', config, '--json']));
-    expect(summary.verdicts).toMatchObject({ allow: 21 });
+    expect(summary.mode).toBe('enforce');
+    expect(summary.verdicts['allow']).toBe(30);
   });
 
   test('several files are merged by time, whatever their format', async () => {
