@@ -116,7 +116,7 @@ export class SecretMatcher {
       const whole = earlier === '' ? text : earlier + text;
       const part = { fresh: earlier.length, until: Math.min(whole.length, earlier.length + ahead), labels: joined };
       findings = this.#read(whole, part, findings);
-      if (findings !== null && findings.secrets.size > 0) hits = this.#weigh(whole, findings, trail, hits);
+      if (findings !== null && findings.secrets.size > 0) hits = this.#weigh(whole, earlier.length, findings, trail, hits);
     };
     read(before === null ? '' : before.ends[0], below, below.length, labels);
     if (before !== null && labels.length > 1) {
@@ -128,7 +128,7 @@ export class SecretMatcher {
     if (parentLabel.length < SHORTEST_PARENT_LABEL || belowOnly.found !== null) return belowOnly;
     findings = this.#read(parentLabel, { fresh: 0, until: parentLabel.length, labels: NO_LABELS }, null);
     if (findings === null) return belowOnly;
-    const inParent = this.#result(findings, this.#weigh(parentLabel, findings, trail, null), trail, true);
+    const inParent = this.#result(findings, this.#weigh(parentLabel, 0, findings, trail, null), trail, true);
     return { ...inParent, pieces: [...belowOnly.pieces, ...inParent.pieces], open: belowOnly.open };
   }
 
@@ -176,8 +176,8 @@ export class SecretMatcher {
     return gathered;
   }
 
-  /** Weighs what was read in one text: the bits of each secret's new pieces, added to those of the other readings of the name. */
-  #weigh(text: string, findings: Findings, trail: NameTrail, hits: Map<number, Piece> | null): Map<number, Piece> {
+  /** Weighs what was read in one text, new from `newFrom` on: the bits of each secret's new pieces in it. */
+  #weigh(text: string, newFrom: number, findings: Findings, trail: NameTrail, hits: Map<number, Piece> | null): Map<number, Piece> {
     const weighed = hits ?? new Map<number, Piece>();
     for (const [secret, seen] of findings.secrets) {
       const known = new Set([...trail.piecesOf(secret)].flatMap(({ shingles }) => shingles));
@@ -186,9 +186,10 @@ export class SecretMatcher {
       // The same shingle twice tells no more than once, nor do its characters.
       const fresh = seen.filter(({ cheap }) => !known.has(cheap) && known.add(cheap));
       const old = seen.filter((shingle) => !fresh.includes(shingle));
-      const bits = bitsOf(text, endsOf(fresh), endsOf(old));
+      const bits = bitsOf(text, newFrom, endsOf(fresh), endsOf(old));
       const shingles = [...(sofar?.shingles ?? []), ...fresh.map(({ cheap }) => cheap)];
-      weighed.set(secret, { secret, shingles, bits: (sofar?.bits ?? 0) + bits });
+      // The readings of a name are readings of the same characters.
+      weighed.set(secret, { secret, shingles, bits: Math.max(sofar?.bits ?? 0, bits) });
     }
     findings.secrets.clear();
     return weighed;
@@ -272,14 +273,14 @@ function endsOf(shingles: readonly SeenShingle[]): number[] {
   return shingles.map(({ end }) => end);
 }
 
-/** The bits of the characters that shingles cover and older ones do not, given where each ends. */
-function bitsOf(text: string, ends: readonly number[], olderEnds: readonly number[]): number {
+/** The bits of the new characters that shingles cover and older ones do not, given where each ends. */
+function bitsOf(text: string, newFrom: number, ends: readonly number[], olderEnds: readonly number[]): number {
   const covered = new Uint8Array(text.length);
   for (const end of ends) cover(covered, text, end, 1);
   for (const end of olderEnds) cover(covered, text, end, 0);
   let bits = 0;
   let row = '';
-  for (let place = 0; place <= text.length; place++) {
+  for (let place = newFrom; place <= text.length; place++) {
     if (place < text.length && codeOf(text.charCodeAt(place)) > LAST_ALPHANUMERIC) continue;
     if (covered[place] === 1) row += text.charAt(place);
     else if (row !== '') {
