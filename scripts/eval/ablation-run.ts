@@ -30,7 +30,7 @@ export interface AblationResult {
   readonly flags: number;
 }
 
-const SMALL = { people: 3, browsingDays: 1, householdDays: 2, listNames: 1_500 };
+const SMALL = { people: 2, browsingDays: 1, householdDays: 2, listNames: 1_000, intranetMachines: 2 };
 
 async function main(what: string, folder: string, seed: string): Promise<void> {
   const popular = loadPopularDomains();
@@ -39,12 +39,16 @@ async function main(what: string, folder: string, seed: string): Promise<void> {
   const change: Change | undefined =
     what === 'lists'
       ? (pipeline): void => {
-          Object.assign(pipeline, { naming: compileNaming(configOf({ preset: 'agent', age: AGED }), popularDomains(''), new NameTrie<ShippedEntry>()) });
+          Object.assign(pipeline, {
+            naming: compileNaming(configOf({ preset: 'agent', age: AGED }), popularDomains(''), new NameTrie<ShippedEntry>()),
+          });
         }
       : undefined;
   const surroundings = { seed, popular, shipped: loadShippedNames(), popularNames: readList(folder, 'benign/tranco10k.txt.gz') };
   const attacks = [
-    ...encodedAttacks(surroundings, 1).map((attack) => attack.stream),
+    ...encodedAttacks(surroundings, 1)
+      .filter((_attack, at) => at % 2 === 0)
+      .map((attack) => attack.stream),
     ...recordedAttacks(folder)
       .filter((recorded) => recorded.name.startsWith('agent-') && recorded.name !== 'agent-many-domains')
       .map((recorded) => renamedAttack(recorded, 0, isTaken)),
@@ -75,7 +79,14 @@ async function main(what: string, folder: string, seed: string): Promise<void> {
     flags += result.flagged;
   }
   const counted = { benignQueries, falseQuarantines, refusedByScore, refusedByBudget, flags };
-  const result: AblationResult = { what, attacks: attacks.length, medianOctets: median(octets), mostOctets: Math.max(...octets), attacksQuarantined, ...counted };
+  const result: AblationResult = {
+    what,
+    attacks: attacks.length,
+    medianOctets: median(octets),
+    mostOctets: Math.max(...octets),
+    attacksQuarantined,
+    ...counted,
+  };
   stdout.write(`${JSON.stringify(result)}\n`);
 }
 

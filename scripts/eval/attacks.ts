@@ -2,15 +2,25 @@
  * The simulated attacks: every way to write, every pace, few and many parents, few and many sessions, and the channels beside names.
  * Each is a function of its name and a seed.
  */
-import { isAtOrBelow, fromPresentation, requireName } from '../../src/wire/name.ts';
+
 import type { PopularDomains } from '../../src/policy/popular-domains.ts';
-import { type ShippedNames, readShippedTable } from '../../src/policy/shipped-names.ts';
-import { toPresentation } from '../../src/wire/name.ts';
+import { readShippedTable, type ShippedNames } from '../../src/policy/shipped-names.ts';
+import { fromPresentation, isAtOrBelow, requireName, toPresentation } from '../../src/wire/name.ts';
 import { base32, ENCODINGS, type Encoding, hex } from './encodings.ts';
 import { inventedDomain, inventedReverseZone } from './invented-names.ts';
 import { type Random, randomFrom } from './random.ts';
 import { PAYLOAD_KINDS, type PayloadKind, randomText, secretPayload } from './secret-payloads.ts';
-import { ATTACKER_ANSWER, clientAddress, HOUR_MS, MINUTE_MS, nameBelow, START_MS, type Stream, type StreamQuery, typeNumber } from './stream.ts';
+import {
+  ATTACKER_ANSWER,
+  clientAddress,
+  HOUR_MS,
+  MINUTE_MS,
+  nameBelow,
+  START_MS,
+  type Stream,
+  type StreamQuery,
+  typeNumber,
+} from './stream.ts';
 import { WORD_LIST } from './word-list.ts';
 
 export interface Attack {
@@ -20,6 +30,8 @@ export interface Attack {
   /** Further lines of the policy it needs, as in a config file. */
   readonly policy?: readonly string[];
   readonly sections?: readonly string[];
+  /** The secret that was registered with Kennel before, where there is one. */
+  readonly registered?: string;
 }
 
 export interface AttackSurroundings {
@@ -70,7 +82,10 @@ export function encodedAttacks(surroundings: AttackSurroundings, seeds: number):
           const kind = PAYLOAD_KINDS[(turn + seed) % PAYLOAD_KINDS.length] ?? 'env';
           turn += 1;
           const parents = [attackersZone(encoding, random, surroundings)];
-          attacks.push({ group: 'encodings', stream: planned(name, encoding.name, { encoding, chunkSize, pace, types, kind, parents, sessions: 1 }, random) });
+          attacks.push({
+            group: 'encodings',
+            stream: planned(name, encoding.name, { encoding, chunkSize, pace, types, kind, parents, sessions: 1 }, random),
+          });
         }
       }
     }
@@ -104,7 +119,8 @@ export function spreadAttacks(surroundings: AttackSurroundings, seeds: number): 
     add('popular parent', 'popular parent', (random) => [popularParent(random, surroundings)], 1, pace);
     for (const kind of ['dynamic-dns', 'oast', 'tunnel', 'request-bin'] as const) {
       const parents = readShippedTable('shared-parents').filter((entry) => entry.kind === kind);
-      if (parents.length > 0) add(`${kind} parent`, kind, (random) => [`${randomText(random, 8, LOWER)}.${toPresentation(random.pick(parents).name)}`], 1, pace);
+      if (parents.length > 0)
+        add(`${kind} parent`, kind, (random) => [`${randomText(random, 8, LOWER)}.${toPresentation(random.pick(parents).name)}`], 1, pace);
     }
     const encoders = readShippedTable('encoders');
     add('below an encoder', 'below an encoder', (random) => [toPresentation(random.pick(encoders).name)], 1, pace);
@@ -121,7 +137,12 @@ export function channelAttacks(surroundings: AttackSurroundings): Attack[] {
   const permitted = ['A', 'AAAA', 'HTTPS', 'SVCB', 'CNAME', 'MX', 'TXT', 'SRV', 'NS', 'SOA', 'CAA', 'PTR', 'TLSA', 'SSHFP', 'NAPTR', 'URI'];
   const closed = ['NULL', 'KEY', 'ANY', 'TYPE65399', 'TYPE10', 'TYPE99', 'TYPE65280', 'TYPE65500'];
   const hosts = ['www', 'mail', 'api', 'cdn', 'static', 'img', 'login', 'shop', 'blog', 'docs', 'dev', 'test', 'app', 'news', 'help', 'm'];
-  const fixed = (name: string, count: number, everyMs: number, choose: (random: Random, at: number) => { labels: string[]; type: string; octets: number }): Attack => {
+  const fixed = (
+    name: string,
+    count: number,
+    everyMs: number,
+    choose: (random: Random, at: number) => { labels: string[]; type: string; octets: number },
+  ): Attack => {
     const random = randomFrom(surroundings.seed, name);
     const parent = inventedParent(random, surroundings);
     const queries: StreamQuery[] = [];
@@ -130,7 +151,14 @@ export function channelAttacks(surroundings: AttackSurroundings): Attack[] {
       const qname = nameBelow(labels, parent);
       if (qname === null) continue;
       const part = octets === 0 ? null : { id: at, octets };
-      queries.push({ atMs: START_MS + at * everyMs, client: clientAddress(0), qname, qtype: typeNumber(type), response: ATTACKER_ANSWER, part });
+      queries.push({
+        atMs: START_MS + at * everyMs,
+        client: clientAddress(0),
+        qname,
+        qtype: typeNumber(type),
+        response: ATTACKER_ANSWER,
+        part,
+      });
     }
     return { group: name, stream: { name, tool: name, queries } };
   };
@@ -141,7 +169,11 @@ export function channelAttacks(surroundings: AttackSurroundings): Attack[] {
       const left = toPresentation(requireName(`${written}.example`));
       return { labels: [written], type: 'A', octets: (left.match(/[A-Z]/g)?.length ?? 0) / 8 };
     }),
-    fixed('types that are not permitted', 400, 1_000, (random) => ({ labels: ['www'], type: random.pick(closed), octets: Math.log2(closed.length) / 8 })),
+    fixed('types that are not permitted', 400, 1_000, (random) => ({
+      labels: ['www'],
+      type: random.pick(closed),
+      octets: Math.log2(closed.length) / 8,
+    })),
     fixed('types that are permitted', 1_000, 61_000, (random, at) => ({
       labels: [hosts[Math.floor(at / 16) % 16] ?? 'www'],
       type: random.pick(permitted),
@@ -159,11 +191,21 @@ export function searchSuffixAttacks(surroundings: AttackSurroundings, seeds: num
     const random = randomFrom(surroundings.seed, 'search suffix', seed);
     const suffix = `corp.${inventedParent(random, surroundings)}`;
     const encoding = encodingNamed('hex');
-    const plan = { encoding, chunkSize: 16, types: ['A'], kind: 'env', parents: [inventedParent(random, surroundings)], sessions: 1, pace: PACES[0] } as const;
+    const plan = {
+      encoding,
+      chunkSize: 16,
+      types: ['A'],
+      kind: 'env',
+      parents: [inventedParent(random, surroundings)],
+      sessions: 1,
+      pace: PACES[0],
+    } as const;
     const bare = planned(`search suffix, ${seed}`, 'search suffix', plan, random);
     const queries = bare.queries.flatMap((query) => {
       const suffixed = fromPresentation(`${toPresentation(query.qname)}.${suffix}`);
-      return suffixed === null ? [query] : [query, { ...query, qname: suffixed, atMs: query.atMs + 1, response: { ...ATTACKER_ANSWER, rcode: 3 } }];
+      return suffixed === null
+        ? [query]
+        : [query, { ...query, qname: suffixed, atMs: query.atMs + 1, response: { ...ATTACKER_ANSWER, rcode: 3 } }];
     });
     return { group: 'under a search suffix', stream: { ...bare, queries }, sections: [`searchSuffixes: ["${suffix}"]`] };
   });
@@ -178,10 +220,12 @@ export function oneKeyAttacks(surroundings: AttackSurroundings, count: number): 
     'as it is': (key) => [key],
   };
   const kinds: Readonly<Record<string, (random: Random) => string>> = {
+    'registered key': (random) => randomText(random, 36),
     'key without a form': (random) => randomText(random, 36),
     'key-shaped, GitHub': (random) => `ghp_${randomText(random, 36)}`,
     'key-shaped, AWS': (random) => `AKIA${randomText(random, 16, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567')}`,
-    'key-shaped, Slack': (random) => `xoxb-${randomText(random, 12, '0123456789')}-${randomText(random, 12, '0123456789')}-${randomText(random, 24)}`,
+    'key-shaped, Slack': (random) =>
+      `xoxb-${randomText(random, 12, '0123456789')}-${randomText(random, 12, '0123456789')}-${randomText(random, 24)}`,
     'key-shaped, Stripe': (random) => `sk_live_${randomText(random, 24)}`,
   };
   const attacks: Attack[] = [];
@@ -194,11 +238,40 @@ export function oneKeyAttacks(surroundings: AttackSurroundings, count: number): 
         const qname = nameBelow([...write(key), 'k'], inventedParent(random, surroundings));
         if (qname === null) continue;
         const query = { atMs: START_MS, client: clientAddress(0), qname, qtype: typeNumber('A'), response: ATTACKER_ANSWER };
-        attacks.push({ group: `one query: ${kind}, ${form}`, stream: { name, tool: kind, queries: [{ ...query, part: { id: 0, octets: key.length } }] } });
+        const stream = { name, tool: kind, queries: [{ ...query, part: { id: 0, octets: key.length } }] };
+        attacks.push({ group: `one query: ${kind}, ${form}`, stream, ...(kind === 'registered key' ? { registered: key } : {}) });
       }
     }
   }
   return attacks;
+}
+
+/** A registered key over several names of six octets each: found piece by piece, or not. */
+export function slicedKeyAttacks(surroundings: AttackSurroundings, count: number): Attack[] {
+  return ['hex', 'base32', 'counter and hex'].flatMap((encodingName) =>
+    Array.from({ length: count }, (_unused, at): Attack => {
+      const name = `registered key in slices, ${encodingName}, ${at}`;
+      const random = randomFrom(surroundings.seed, name);
+      const key = randomText(random, 36);
+      const parent = inventedParent(random, surroundings);
+      const queries = [0, 1, 2, 3, 4, 5].flatMap((slice): StreamQuery[] => {
+        const chunk = ascii(key.slice(slice * 6, slice * 6 + 6));
+        const qname = nameBelow(encodingNamed(encodingName).encode(chunk, slice), parent);
+        const query = {
+          client: clientAddress(0),
+          qtype: typeNumber('A'),
+          response: ATTACKER_ANSWER,
+          part: { id: slice, octets: chunk.length },
+        };
+        return qname === null ? [] : [{ ...query, qname, atMs: START_MS + slice * 1_000 }];
+      });
+      return {
+        group: 'registered key in slices of 6 octets',
+        stream: { name, tool: 'registered key in slices', queries },
+        registered: key,
+      };
+    }),
+  );
 }
 
 function planned(name: string, tool: string, plan: Plan, random: Random): Stream {

@@ -9,14 +9,28 @@ import { benignStream, readList, recordedBenign } from './captures.ts';
 import { inventedDomain } from './invented-names.ts';
 import { fnv1a, type Random, randomFrom } from './random.ts';
 import { randomText } from './secret-payloads.ts';
-import { clientAddress, DAY_MS, HOUR_MS, MINUTE_MS, merged, nameBelow, START_MS, type Stream, type StreamQuery, typeNumber } from './stream.ts';
+import {
+  clientAddress,
+  DAY_MS,
+  HOUR_MS,
+  MINUTE_MS,
+  merged,
+  nameBelow,
+  START_MS,
+  type Stream,
+  type StreamQuery,
+  typeNumber,
+} from './stream.ts';
 
 export interface Benign {
   readonly stream: Stream;
   /** The presets it makes sense for. */
   readonly own: readonly PresetName[];
-  /** `everyday`: what developers, agents and people ask; `hard`: names that carry data by design; `lists`: as no client asks. */
-  readonly kind: 'everyday' | 'hard' | 'lists';
+  /**
+   * `everyday`: what developers, agents and people ask; `site`: internal names that no config names; `hard`: names that carry data by
+   * design; `lists`: as no client asks.
+   */
+  readonly kind: 'everyday' | 'site' | 'hard' | 'lists';
   readonly about: string;
   readonly sections?: readonly string[];
 }
@@ -27,6 +41,7 @@ export interface BenignSize {
   readonly householdDays: number;
   /** Names taken of each list. */
   readonly listNames: number;
+  readonly intranetMachines?: number;
 }
 
 const INTERACTIVE: readonly PresetName[] = ['interactive'];
@@ -52,10 +67,15 @@ export function benignStreams(folder: string, seed: string, size: BenignSize, is
     if (how !== undefined) streams.push({ stream: benignStream(recorded), ...how });
   }
   streams.push(
-    { stream: browsing(names, seed, size), own: INTERACTIVE, kind: 'everyday', about: 'people browsing: popular sites by Zipf and a long tail; simulated' },
+    {
+      stream: browsing(names, seed, size),
+      own: INTERACTIVE,
+      kind: 'everyday',
+      about: 'people browsing: popular sites by Zipf and a long tail; simulated',
+    },
     { stream: household(names, seed, size), own: HOME, kind: 'everyday', about: 'a household behind one address; simulated' },
     { stream: continuousIntegration(seed, size), own: UNATTENDED, kind: 'everyday', about: 'build machines; simulated' },
-    ...intranet(seed, isTaken),
+    ...intranet(seed, size, isTaken),
     ...hardStreams(folder, names, seed, size),
   );
   const lists: readonly (readonly [path: string, perSession: number, own: readonly PresetName[]])[] = [
@@ -67,7 +87,12 @@ export function benignStreams(folder: string, seed: string, size: BenignSize, is
     const lines = sample(readList(folder, `${path}.txt.gz`), size.listNames, seed);
     if (lines.length === 0) continue;
     const name = path.slice('benign/'.length);
-    streams.push({ stream: listed(name, lines, perSession), own, kind: 'lists', about: `real names, ${perSession} a session, one every 20 seconds` });
+    streams.push({
+      stream: listed(name, lines, perSession),
+      own,
+      kind: 'lists',
+      about: `real names, ${perSession} a session, one every 20 seconds`,
+    });
   }
   return streams;
 }
@@ -83,7 +108,9 @@ class RealNames {
 
   constructor(folder: string, seed: string, isTaken: (domain: string) => boolean) {
     const random = randomFrom(seed, 'real names');
-    this.hosts = readList(folder, 'benign/umbrella_top20k.txt.gz').filter((name) => fromPresentation(name) !== null && !name.endsWith('.arpa') && !name.startsWith('-'));
+    this.hosts = readList(folder, 'benign/umbrella_top20k.txt.gz').filter(
+      (name) => fromPresentation(name) !== null && !name.endsWith('.arpa') && !name.startsWith('-'),
+    );
     for (const host of this.hosts) {
       const qname = fromPresentation(host);
       if (qname === null) continue;
@@ -119,7 +146,16 @@ function ask(atMs: number, client: string, name: string, type: string, rcode = 0
   const qname: QName | null = fromPresentation(name.toLowerCase());
   if (qname === null) return [];
   const nodata = rcode === 0 && type !== 'A' && fnv1a(`${name} ${type}`) % 3 === 0;
-  return [{ atMs, client, qname, qtype: typeNumber(type), response: { rcode, nodata, ttlSeconds: ttlOf(name), delayMs: 20 + (fnv1a(name) % 40) }, part: null }];
+  return [
+    {
+      atMs,
+      client,
+      qname,
+      qtype: typeNumber(type),
+      response: { rcode, nodata, ttlSeconds: ttlOf(name), delayMs: 20 + (fnv1a(name) % 40) },
+      part: null,
+    },
+  ];
 }
 
 /** What a browser asks of a host. */
@@ -142,7 +178,8 @@ function browsing(names: RealNames, seed: string, { people, browsingDays }: Beni
     const queries: StreamQuery[] = [];
     for (let day = 0; day < browsingDays; day++) {
       const pages = 60 + random.int(180);
-      for (let at = 0; at < pages; at++) queries.push(...page(random, names, START_MS + day * DAY_MS + Math.round((8 + 14 * random.next()) * HOUR_MS), client));
+      for (let at = 0; at < pages; at++)
+        queries.push(...page(random, names, START_MS + day * DAY_MS + Math.round((8 + 14 * random.next()) * HOUR_MS), client));
     }
     return queries;
   });
@@ -151,34 +188,48 @@ function browsing(names: RealNames, seed: string, { people, browsingDays }: Beni
 
 function household(names: RealNames, seed: string, { householdDays }: BenignSize): Stream {
   const random = randomFrom(seed, 'household');
-  const client = '10.7.0.1';
-  const queries: StreamQuery[] = [];
-  const polled: readonly (readonly [everyMinutes: number, names: readonly string[]])[] = [
+  const alphanumeric = 'abcdefghijklmnopqrstuvwxyz0123456789';
+  const polled: readonly Polled[] = [
     [17, ['0.pool.ntp.org', '1.pool.ntp.org', '2.debian.pool.ntp.org', 'time.apple.com', 'time.google.com']],
-    [5, [`${randomText(random, 14, 'abcdefghijklmnopqrstuvwxyz0123456789')}-ats.iot.eu-west-1.amazonaws.com`, 'a1.tuyaeu.com', 'mqtt.meethue.com']],
-    [30, ['device-metrics-us.amazon.com', 'api.netflix.com', 'nrdp.prod.ftl.netflix.com', 'spotify.com', 'clients4.google.com', 'play.googleapis.com']],
+    [5, [`${randomText(random, 14, alphanumeric)}-ats.iot.eu-west-1.amazonaws.com`, 'a1.tuyaeu.com', 'mqtt.meethue.com']],
+    [30, ['device-metrics-us.amazon.com', 'api.netflix.com', 'nrdp.prod.ftl.netflix.com', 'spotify.com', 'clients4.google.com']],
     [60, [`192-168-1-20.${randomText(random, 32, '0123456789abcdef')}.plex.direct`, 'plex.tv', 'firmware.ubnt.com', 'fw-update.ui.com']],
     [180, ['lb._dns-sd._udp.0.1.168.192.in-addr.arpa', 'wpad.lan', 'printer.local', '1.1.168.192.in-addr.arpa']],
   ];
+  const queries: StreamQuery[] = [];
   for (let day = 0; day < householdDays; day++) {
     const from = START_MS + day * DAY_MS;
-    for (const [everyMinutes, hosts] of polled) {
-      for (let minute = random.int(everyMinutes); minute < 1_440; minute += everyMinutes) {
-        for (const host of hosts) queries.push(...ask(from + minute * MINUTE_MS + random.int(20_000), client, host, host.endsWith('arpa') ? 'PTR' : 'A'));
-      }
+    for (const one of polled) queries.push(...polledOn(from, one, random));
+    for (let at = 0; at < 150 + random.int(150); at++) {
+      queries.push(...page(random, names, from + Math.round((6 + 17 * random.next()) * HOUR_MS), HOUSEHOLD));
     }
-    for (let at = 0; at < 150 + random.int(150); at++) queries.push(...page(random, names, from + Math.round((6 + 17 * random.next()) * HOUR_MS), client));
     // An evening of video: new node names every day.
     for (let at = 0; at < 12; at++) {
       const when = from + Math.round((18 + 5 * random.next()) * HOUR_MS);
-      queries.push(...visit(when, client, `rr${1 + random.int(8)}---sn-${randomText(random, 8, 'abcdefghijklmnopqrstuvwxyz0123456789')}.googlevideo.com`));
-      queries.push(...visit(when, client, `ipv4-c${random.int(200)}-fra00${random.int(3)}-ix.1.oca.nflxvideo.net`));
+      queries.push(...visit(when, HOUSEHOLD, `rr${1 + random.int(8)}---sn-${randomText(random, 8, alphanumeric)}.googlevideo.com`));
+      queries.push(...visit(when, HOUSEHOLD, `ipv4-c${random.int(200)}-fra00${random.int(3)}-ix.1.oca.nflxvideo.net`));
     }
-    if (names.telemetry.length > 0) {
-      for (let at = 0; at < 40; at++) queries.push(...ask(from + random.int(DAY_MS), client, names.telemetry[random.int(60)] ?? '', 'A'));
+    for (let at = 0; at < 40 && names.telemetry.length > 0; at++) {
+      queries.push(...ask(from + random.int(DAY_MS), HOUSEHOLD, names.telemetry[random.int(60)] ?? '', 'A'));
     }
   }
   return { name: 'household', tool: 'household', queries: queries.sort((a, b) => a.atMs - b.atMs) };
+}
+
+const HOUSEHOLD = '10.7.0.1';
+
+type Polled = readonly [everyMinutes: number, names: readonly string[]];
+
+/** What devices ask all day long. */
+function polledOn(fromMs: number, [everyMinutes, hosts]: Polled, random: Random): StreamQuery[] {
+  const queries: StreamQuery[] = [];
+  for (let minute = random.int(everyMinutes); minute < 1_440; minute += everyMinutes) {
+    for (const host of hosts) {
+      const atMs = fromMs + minute * MINUTE_MS + random.int(20_000);
+      queries.push(...ask(atMs, HOUSEHOLD, host, host.endsWith('arpa') ? 'PTR' : 'A'));
+    }
+  }
+  return queries;
 }
 
 function continuousIntegration(seed: string, { people, browsingDays }: BenignSize): Stream {
@@ -209,8 +260,8 @@ function continuousIntegration(seed: string, { people, browsingDays }: BenignSiz
   return { name: 'builds', tool: 'builds', queries: merged(machines) };
 }
 
-/** 300 hosts below one domain that no list knows, polled by 20 machines: as it comes, and with its zone named in the config. */
-function intranet(seed: string, isTaken: (domain: string) => boolean): Benign[] {
+/** 300 hosts below one domain that no list knows, polled by machines: as it comes, and with its zone named in the config. */
+function intranet(seed: string, { intranetMachines = 20 }: BenignSize, isTaken: (domain: string) => boolean): Benign[] {
   const random = randomFrom(seed, 'intranet');
   const zone = `int.${inventedDomain(random, isTaken)}`;
   const forms: readonly (() => string)[] = [
@@ -220,19 +271,20 @@ function intranet(seed: string, isTaken: (domain: string) => boolean): Benign[] 
     () => `${random.pick(['db', 'web', 'cache', 'build', 'git', 'mail'])}${1 + random.int(30)}.${random.pick(['fra', 'ams', 'nyc'])}`,
   ];
   const hosts = Array.from({ length: 300 }, () => `${random.pick(forms)()}.${zone}`);
-  const machines = Array.from({ length: 20 }, (_unused, machine) => {
+  const machines = Array.from({ length: intranetMachines }, (_unused, machine) => {
     const of = randomFrom(seed, 'intranet', machine);
     const asked = of.shuffled(hosts).slice(0, 40 + of.int(200));
     const queries: StreamQuery[] = [];
     for (let minute = of.int(10); minute < 2 * 1_440; minute += 10) {
-      for (const host of of.shuffled(asked).slice(0, 25)) queries.push(...ask(START_MS + minute * MINUTE_MS + of.int(60_000), clientAddress(machine), host, 'A'));
+      for (const host of of.shuffled(asked).slice(0, 25))
+        queries.push(...ask(START_MS + minute * MINUTE_MS + of.int(60_000), clientAddress(machine), host, 'A'));
     }
     return queries;
   });
   const stream = { name: 'intranet', tool: 'intranet', queries: merged(machines) };
   const how = { own: ['agent', 'interactive', 'homelab'], kind: 'everyday' } as const;
   return [
-    { stream, ...how, about: '300 internal hosts below an unlisted domain, 20 machines; simulated' },
+    { stream, ...how, kind: 'site', about: '300 internal hosts below an unlisted domain; simulated' },
     {
       stream: { ...stream, name: 'intranet, zone named' },
       ...how,
@@ -247,7 +299,12 @@ function hardStreams(folder: string, names: RealNames, seed: string, size: Benig
   const hex = '0123456789abcdef';
   const alphanumeric = 'abcdefghijklmnopqrstuvwxyz0123456789';
   const octet = (): number => random.int(256);
-  const spaced = (name: string, perSession: number, everyMs: number, wanted: readonly { name: string; type: string; rcode?: number }[]): Stream => ({
+  const spaced = (
+    name: string,
+    perSession: number,
+    everyMs: number,
+    wanted: readonly { name: string; type: string; rcode?: number }[],
+  ): Stream => ({
     name,
     tool: name,
     queries: merged([
@@ -257,34 +314,71 @@ function hardStreams(folder: string, names: RealNames, seed: string, size: Benig
     ]),
   });
   const many = <T>(make: () => T): T[] => Array.from({ length: size.listNames }, make);
-  const lists = ['zen.spamhaus.org', 'bl.spamcop.net', 'b.barracudacentral.org', 'psbl.surriel.com', 'bl.mailspike.net', 'dnsbl.dronebl.org', 'all.s5h.net'];
+  const lists = [
+    'zen.spamhaus.org',
+    'bl.spamcop.net',
+    'b.barracudacentral.org',
+    'psbl.surriel.com',
+    'bl.mailspike.net',
+    'dnsbl.dronebl.org',
+    'all.s5h.net',
+  ];
   const antivirus = [
     () => `${randomText(random, 43, alphanumeric)}.a.e.e5.sk`,
-    () => `a-0.19-${randomText(random, 8, hex)}.${randomText(random, 7, hex)}.1838.${randomText(random, 4, hex)}.${randomText(random, 4, hex)}.410.0.${randomText(random, 26, alphanumeric)}.avqs.mcafee.com`,
+    () =>
+      `a-0.19-${randomText(random, 8, hex)}.${randomText(random, 7, hex)}.1838.${randomText(random, 4, hex)}.${randomText(random, 4, hex)}.410.0.${randomText(random, 26, alphanumeric)}.avqs.mcafee.com`,
     () => `${randomText(random, 32, hex)}.${randomText(random, 20, hex)}.w.s.sophosxl.net`,
     () => `${randomText(random, 40, hex)}.hash.cymru.com`,
   ];
   const streams: Benign[] = [
     {
-      stream: spaced('antivirus look-ups', 1_500, 30_000, many(() => ({ name: random.pick(antivirus)(), type: random.pick(['A', 'TXT']) }))),
+      stream: spaced(
+        'antivirus look-ups',
+        1_500,
+        30_000,
+        many(() => ({ name: random.pick(antivirus)(), type: random.pick(['A', 'TXT']) })),
+      ),
       own: INTERACTIVE,
       kind: 'hard',
       about: 'coded names of four products, 1,500 a session and half a day; simulated',
     },
     {
-      stream: spaced('DNSBL look-ups', 2_000, 20_000, many(() => ({ name: `${octet()}.${octet()}.${octet()}.${octet()}.${random.pick(lists)}`, type: 'A', rcode: random.next() < 0.8 ? 3 : 0 }))),
+      stream: spaced(
+        'DNSBL look-ups',
+        2_000,
+        20_000,
+        many(() => ({
+          name: `${octet()}.${octet()}.${octet()}.${octet()}.${random.pick(lists)}`,
+          type: 'A',
+          rcode: random.next() < 0.8 ? 3 : 0,
+        })),
+      ),
       own: ['agent'],
       kind: 'hard',
       about: 'a mail server at seven block lists, 2,000 a session; simulated',
     },
     {
-      stream: spaced('reverse look-ups', 1_000, 10_000, many(() => (random.next() < 0.5 ? reverse6(random, hex) : { name: `${octet()}.${octet()}.${octet()}.${1 + random.int(220)}.in-addr.arpa`, type: 'PTR' }))),
+      stream: spaced(
+        'reverse look-ups',
+        1_000,
+        10_000,
+        many(() =>
+          random.next() < 0.5
+            ? reverse6(random, hex)
+            : { name: `${octet()}.${octet()}.${octet()}.${1 + random.int(220)}.in-addr.arpa`, type: 'PTR' },
+        ),
+      ),
       own: ['agent'],
       kind: 'hard',
       about: 'a log analyser: IPv4 and IPv6 addresses, 1,000 a session; simulated',
     },
     {
-      stream: spaced('mail checks', 800, 15_000, many(() => random.pick(names.tail)).flatMap((domain) => mailCheck(random, domain))),
+      stream: spaced(
+        'mail checks',
+        800,
+        15_000,
+        many(() => random.pick(names.tail)).flatMap((domain) => mailCheck(random, domain)),
+      ),
       own: ['agent'],
       kind: 'hard',
       about: 'MX, SPF, DMARC, DKIM, MTA-STS and ACME names of domains of the long tail; simulated',
@@ -293,12 +387,22 @@ function hardStreams(folder: string, names: RealNames, seed: string, size: Benig
   const mailHosts = sample(readList(folder, 'benign/mx_hostnames.txt.gz'), size.listNames, seed);
   if (mailHosts.length > 0) {
     const wanted = mailHosts.map((name) => ({ name, type: 'A' }));
-    streams.push({ stream: spaced('mail hosts', 500, 20_000, wanted), own: ['agent'], kind: 'hard', about: 'real mail host names, 500 a session' });
+    streams.push({
+      stream: spaced('mail hosts', 500, 20_000, wanted),
+      own: ['agent'],
+      kind: 'hard',
+      about: 'real mail host names, 500 a session',
+    });
   }
   const video = sample(readList(folder, 'benign/googlevideo.txt.gz'), size.listNames, seed);
   if (video.length > 0) {
     const wanted = video.map((name) => ({ name, type: 'A' }));
-    streams.push({ stream: spaced('video nodes', 400, 60_000, wanted), own: INTERACTIVE, kind: 'hard', about: 'real node names of googlevideo.com, 400 a session' });
+    streams.push({
+      stream: spaced('video nodes', 400, 60_000, wanted),
+      own: INTERACTIVE,
+      kind: 'hard',
+      about: 'real node names of googlevideo.com, 400 a session',
+    });
   }
   const stripped = readList(folder, 'benign/resolver_subdomains.txt.gz').slice(0, 4 * size.listNames);
   if (stripped.length > 0) {
@@ -308,7 +412,8 @@ function hardStreams(folder: string, names: RealNames, seed: string, size: Benig
       stream: spaced('names at a resolver', 700, 20_000, wanted),
       own: INTERACTIVE,
       kind: 'hard',
-      about: 'names of a real resolver, whose domains were stripped: known services again, the rest below 400 domains of the long tail; 700 a session',
+      about:
+        'names of a real resolver, whose domains were stripped: known services again, the rest below 400 domains of the long tail; 700 a session',
     });
   }
   return streams;
@@ -342,7 +447,17 @@ function reverse6(random: Random, hex: string): { name: string; type: string } {
 }
 
 function mailCheck(random: Random, domain: string): { name: string; type: string; rcode?: number }[] {
-  const selector = random.pick(['selector1', 'selector2', 'google', 'k1', 's1', 'default', 'mail', `${20_180_101 + random.int(60_000)}`, randomText(random, 16, 'abcdefghijklmnopqrstuvwxyz234567')]);
+  const selector = random.pick([
+    'selector1',
+    'selector2',
+    'google',
+    'k1',
+    's1',
+    'default',
+    'mail',
+    `${20_180_101 + random.int(60_000)}`,
+    randomText(random, 16, 'abcdefghijklmnopqrstuvwxyz234567'),
+  ]);
   return [
     { name: domain, type: 'MX' },
     { name: domain, type: 'TXT' },
@@ -358,10 +473,24 @@ function mailCheck(random: Random, domain: string): { name: string; type: string
 function listed(name: string, lines: readonly string[], perSession: number): Stream {
   const queries = lines.flatMap((line, at): StreamQuery[] => {
     const strict = fromPresentation(line);
-    const qname = strict ?? nameBelow(line.split('.').filter((label) => label !== ''), '.');
+    const qname =
+      strict ??
+      nameBelow(
+        line.split('.').filter((label) => label !== ''),
+        '.',
+      );
     if (qname === null || labelsOf(qname).length === 0) return [];
     const response = { rcode: 0, nodata: false, ttlSeconds: ttlOf(line), delayMs: 30 };
-    return [{ atMs: START_MS + (at % perSession) * 20_000, client: clientAddress(Math.floor(at / perSession)), qname, qtype: 1, response, part: null }];
+    return [
+      {
+        atMs: START_MS + (at % perSession) * 20_000,
+        client: clientAddress(Math.floor(at / perSession)),
+        qname,
+        qtype: 1,
+        response,
+        part: null,
+      },
+    ];
   });
   return { name, tool: name, queries: merged([queries]) };
 }

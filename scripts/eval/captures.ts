@@ -70,7 +70,9 @@ export function readList(folder: string, path: string): string[] {
 
 function read(folder: string, within: string, names: readonly string[]): Recorded[] {
   return names.flatMap((name) => {
-    const lines = [`${within}/${name}.jsonl.gz`, `${within}/${name}.txt.gz`].map((path) => readList(folder, path)).find((found) => found.length > 0);
+    const lines = [`${within}/${name}.jsonl.gz`, `${within}/${name}.txt.gz`]
+      .map((path) => readList(folder, path))
+      .find((found) => found.length > 0);
     if (lines === undefined) return [];
     const rows = lines.map((line, index) => (line.startsWith('{') ? rowOfJson(line, index) : rowOfName(line, index)));
     return [{ name, tool: toolOf(name), rows: rows.filter((row) => row !== null).sort((a, b) => a.atMs - b.atMs) }];

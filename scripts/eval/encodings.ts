@@ -23,7 +23,13 @@ export interface Encoding {
 const ANY = { type: null, zone: 'domain', readable: 1 } as const;
 
 export const ENCODINGS: readonly Encoding[] = [
-  { ...ANY, name: 'hex', chunkSizes: [1, 4, 8, 16, 30, 40], encode: (chunk) => split(hex(chunk)), decode: (labels) => fromHex(labels.join('')) },
+  {
+    ...ANY,
+    name: 'hex',
+    chunkSizes: [1, 4, 8, 16, 30, 40],
+    encode: (chunk) => split(hex(chunk)),
+    decode: (labels) => fromHex(labels.join('')),
+  },
   {
     ...ANY,
     name: 'counter and hex',
@@ -31,7 +37,13 @@ export const ENCODINGS: readonly Encoding[] = [
     encode: (chunk, index) => [String(index), ...split(hex(chunk)), 'x'],
     decode: (labels) => fromHex(labels.slice(1, -1).join('')),
   },
-  { ...ANY, name: 'base32', chunkSizes: [1, 5, 10, 20, 40], encode: (chunk) => split(base32(chunk)), decode: (labels) => fromBase32(labels.join('')) },
+  {
+    ...ANY,
+    name: 'base32',
+    chunkSizes: [1, 5, 10, 20, 40],
+    encode: (chunk) => split(base32(chunk)),
+    decode: (labels) => fromBase32(labels.join('')),
+  },
   {
     ...ANY,
     name: 'counter and base32',
@@ -62,7 +74,13 @@ export const ENCODINGS: readonly Encoding[] = [
     encode: (chunk) => [words(chunk).join('-')],
     decode: (labels) => fromWords((labels[0] ?? '').split('-')),
   },
-  { ...ANY, name: 'words, one a label', chunkSizes: [2, 4], encode: (chunk) => [...words(chunk), 'blog'], decode: (labels) => fromWords(labels.slice(0, -1)) },
+  {
+    ...ANY,
+    name: 'words, one a label',
+    chunkSizes: [2, 4],
+    encode: (chunk) => [...words(chunk), 'blog'],
+    decode: (labels) => fromWords(labels.slice(0, -1)),
+  },
   {
     ...ANY,
     name: 'one octet a label',
@@ -109,7 +127,14 @@ export const ENCODINGS: readonly Encoding[] = [
     encode: (chunk) => [`s${base32(chunk)}`, '_domainkey'],
     decode: (labels) => fromBase32((labels[0] ?? '').slice(1)),
   },
-  { ...ANY, name: 'like a service', type: 'SRV', chunkSizes: [5, 10], encode: (chunk) => [`_${base32(chunk)}`, '_tcp'], decode: (labels) => fromBase32((labels[0] ?? '').slice(1)) },
+  {
+    ...ANY,
+    name: 'like a service',
+    type: 'SRV',
+    chunkSizes: [5, 10],
+    encode: (chunk) => [`_${base32(chunk)}`, '_tcp'],
+    decode: (labels) => fromBase32((labels[0] ?? '').slice(1)),
+  },
   {
     ...ANY,
     name: 'IPv6 reverse',

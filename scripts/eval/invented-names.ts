@@ -2,13 +2,37 @@
  * Invented registrable domains under real top-level domains, drawn from a seed: the parents of simulated attacks and of invented
  * benign sites are made alike, so that nothing can be learned from a parent's look.
  */
-import { fromPresentation, requireName } from '../../src/wire/name.ts';
+
 import { registrableDomain } from '../../src/policy/registrable-domain.ts';
+import { fromPresentation, requireName } from '../../src/wire/name.ts';
 import type { Random } from './random.ts';
 import { WORD_LIST } from './word-list.ts';
 
 const TOP_LEVELS = ['com', 'com', 'com', 'net', 'org', 'io', 'dev', 'app', 'co.uk', 'de', 'fr', 'nl', 'info', 'cloud', 'online'];
-const SYLLABLES = ['ba', 'co', 'da', 'fe', 'ga', 'hi', 'jo', 'ka', 'le', 'mi', 'no', 'pa', 'qui', 'ro', 'sa', 'ti', 'ul', 'va', 'wen', 'xi', 'yo', 'za'];
+const SYLLABLES = [
+  'ba',
+  'co',
+  'da',
+  'fe',
+  'ga',
+  'hi',
+  'jo',
+  'ka',
+  'le',
+  'mi',
+  'no',
+  'pa',
+  'qui',
+  'ro',
+  'sa',
+  'ti',
+  'ul',
+  'va',
+  'wen',
+  'xi',
+  'yo',
+  'za',
+];
 
 /** A registrable domain that `isTaken` does not know. */
 export function inventedDomain(random: Random, isTaken: (domain: string) => boolean): string {

@@ -2,7 +2,18 @@
  * Runs every attack under every condition it is reported for, and keeps what the report needs of each run.
  */
 import type { PresetName } from '../../scoring/presets.ts';
-import { type Attack, type AttackSurroundings, channelAttacks, encodedAttacks, oneKeyAttacks, searchSuffixAttacks, spreadAttacks } from './attacks.ts';
+import { type WatchedSecret, watchSecret } from '../../scoring/secrets/watch-secret.ts';
+import type { Pipeline } from '../../src/pipeline/pipeline.ts';
+import {
+  type Attack,
+  type AttackSurroundings,
+  channelAttacks,
+  encodedAttacks,
+  oneKeyAttacks,
+  searchSuffixAttacks,
+  slicedKeyAttacks,
+  spreadAttacks,
+} from './attacks.ts';
 import { recordedAttacks, renamedAttack } from './captures.ts';
 import { AGE_CONDITIONS, AGED, type Condition } from './conditions.ts';
 import { runStream } from './run-stream.ts';
@@ -34,24 +45,39 @@ const GROUP_OF_RECORDINGS = 'recordings';
 export async function measureAttacks(folder: string, surroundings: AttackSurroundings, size: AttackSize): Promise<AttackRun[]> {
   const isTaken = (domain: string): boolean => surroundings.popular.has(domain);
   const recorded = recordedAttacks(folder).flatMap((recording) =>
-    Array.from({ length: size.renamings }, (_unused, renaming): Attack => ({ group: GROUP_OF_RECORDINGS, stream: renamedAttack(recording, renaming, isTaken) })),
+    Array.from(
+      { length: size.renamings },
+      (_unused, renaming): Attack => ({ group: GROUP_OF_RECORDINGS, stream: renamedAttack(recording, renaming, isTaken) }),
+    ),
   );
   const encoded = encodedAttacks(surroundings, size.encodingSeeds);
   const spread = spreadAttacks(surroundings, size.spreadSeeds);
   const channels = [...channelAttacks(surroundings), ...searchSuffixAttacks(surroundings, size.spreadSeeds)];
-  const keys = oneKeyAttacks(surroundings, size.keys);
+  const keys = [...oneKeyAttacks(surroundings, size.keys), ...slicedKeyAttacks(surroundings, size.keys)];
   const all = [...recorded, ...encoded, ...spread, ...channels, ...keys];
   const large = [...recorded, ...encoded, ...spread];
 
   const runs: AttackRun[] = [];
-  const add = async (attacks: readonly Attack[], condition: AttackCondition, preset: PresetName, age: Condition['age'], policy: readonly string[] = []): Promise<void> => {
+  const add = async (
+    attacks: readonly Attack[],
+    condition: AttackCondition,
+    preset: PresetName,
+    age: Condition['age'],
+    policy: readonly string[] = [],
+  ): Promise<void> => {
     for (const attack of attacks) runs.push(await run(attack, condition, { preset, age, policy }));
   };
   for (const { name, age } of AGE_CONDITIONS) await add(all, name, 'agent', age);
   await add(all, 'first contact off', 'agent', 'unknown', ['firstContact: off']);
   await add(large, 'interactive', 'interactive', AGED);
   await add(large, 'homelab', 'homelab', AGED);
-  await add([...recorded, ...spread, ...channels, ...keys, ...encoded.filter((_attack, at) => at % 3 === 0)], 'default deny', 'agent', AGED, DEFAULT_DENY);
+  await add(
+    [...recorded, ...spread, ...channels, ...keys, ...encoded.filter((_attack, at) => at % 3 === 0)],
+    'default deny',
+    'agent',
+    AGED,
+    DEFAULT_DENY,
+  );
   return runs;
 }
 
@@ -64,9 +90,17 @@ const DEFAULT_DENY = [
   '    names: [registry.npmjs.org, github.com, raw.githubusercontent.com, "*.docker.com", pypi.org, files.pythonhosted.org, deb.debian.org]',
 ];
 
-async function run({ group, stream, sections }: Attack, condition: AttackCondition, how: Condition): Promise<AttackRun> {
-  const result = await runStream(stream, sections === undefined ? how : { ...how, sections });
+async function run({ group, stream, sections, registered }: Attack, condition: AttackCondition, how: Condition): Promise<AttackRun> {
+  const change = registered === undefined ? undefined : (pipeline: Pipeline): void => pipeline.secrets.watch([watched(registered)]);
+  const result = await runStream(stream, sections === undefined ? how : { ...how, sections }, change);
   const { queries, forwarded, payloadOctets, highestScore } = result;
   const quarantinedAt = result.quarantines[0]?.at ?? null;
   return { group, condition, stream: stream.name, tool: stream.tool, queries, forwarded, payloadOctets, quarantinedAt, highestScore };
+}
+
+/** As `kennel secret add` registers it. */
+function watched(value: string): WatchedSecret {
+  const watching = watchSecret('evaluated', 'secret', value, { low: 0, high: 0 });
+  if (watching.kind === 'refused') throw new Error(watching.problem);
+  return watching.secret;
 }

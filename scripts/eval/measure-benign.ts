@@ -17,7 +17,12 @@ export interface BenignRun {
   readonly result: StreamResult;
 }
 
-export async function measureBenign(folder: string, seed: string, size: BenignSize, isTaken: (domain: string) => boolean): Promise<BenignRun[]> {
+export async function measureBenign(
+  folder: string,
+  seed: string,
+  size: BenignSize,
+  isTaken: (domain: string) => boolean,
+): Promise<BenignRun[]> {
   const runs: BenignRun[] = [];
   for (const { stream, own, kind, about, sections = [] } of benignStreams(folder, seed, size, isTaken)) {
     const presets = [...new Set<PresetName>([...own, 'interactive', 'agent'])];

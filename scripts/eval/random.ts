@@ -41,7 +41,7 @@ export function randomFrom(...seeds: readonly (string | number)[]): Random {
     },
     shuffled(from) {
       const left = [...from];
-      return from.map(() => left.splice(int(left.length), 1)).flat();
+      return from.flatMap(() => left.splice(int(left.length), 1));
     },
     octets: (count) => Uint8Array.from({ length: count }, () => int(256)),
   };

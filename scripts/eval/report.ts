@@ -6,7 +6,7 @@ import { figure, percent, shownName, table } from './markdown.ts';
 import type { AttackCondition, AttackRun } from './measure-attacks.ts';
 import type { BenignRun } from './measure-benign.ts';
 import { fnv1a } from './random.ts';
-import { areaUnderRoc, median, quantile, rateOf, rocPoints, type RocPoint, sum } from './statistics.ts';
+import { areaUnderRoc, median, quantile, type RocPoint, rateOf, rocPoints, sum } from './statistics.ts';
 import type { Target } from './targets.ts';
 
 export interface Figures {
@@ -40,7 +40,10 @@ export function reportText(figures: Figures): string {
       targets.map(({ subject, target, measured, met }) => [subject, target, measured, met === null ? '-' : met ? 'yes' : '**no**']),
     ),
     missed.length === 0 ? 'No target is missed.' : '### What is missed, and why',
-    ...missed.flatMap((id) => ['', `**${targets.find((target) => target.id === id)?.subject ?? id}.** ${explanations.get(id) ?? 'Not explained.'}`]),
+    ...missed.flatMap((id) => [
+      '',
+      `**${targets.find((target) => target.id === id)?.subject ?? id}.** ${explanations.get(id) ?? 'Not explained.'}`,
+    ]),
     '',
     CONDITIONS,
     '## Attacks',
@@ -74,8 +77,9 @@ empty state. Only sockets are missing.
 - **Benign** sessions run with unknown ages, the worst case for them; under \`agent\` also with ages known. \`own\` presets are those that the
   traffic makes sense for.
 - **Intervals** are 95 %, by drawing whole sessions with replacement; where nothing happened, 3 / queries (rule of three).
-- Some lists of the benign data also trained the table of letter frequencies (see \`scoring/README.md\`), and most recordings took part in
-  choosing points. These are development results; attacks and simulations of this page took part in nothing.
+- What is not independent: some lists of the benign data also trained the table of letter frequencies (see \`scoring/README.md\`), the
+  recordings took part in choosing points, and so did simulated attacks and people of the same kinds, drawn from another seed. These are
+  development results.
 `;
 
 const LIMITS = `## Limits of this page
@@ -83,16 +87,34 @@ const LIMITS = `## Limits of this page
   without a quarantine.
 - EDNS options, query identifiers, flags and letter case cannot be replayed, because Kennel writes every upstream query itself from the
   name and the type. Tests of \`src/wire/query-encode.ts\` hold that.
+- "Octets" are octets of text. The meters count bits, and a text has fewer bits than eight an octet: 768 bits may be more than 96 octets of it.
 - Timing is a channel that no part of Kennel measures. The rate limit bounds it.
 - Simulated people and households are regular; real ones are not. One false quarantine per million cannot be shown with this many queries.
 `;
 
 function attackTables(attacks: readonly AttackRun[]): string[] {
   const conditions: readonly AttackCondition[] = ['aged', 'unknown', 'young', 'first contact off', 'interactive', 'homelab'];
-  const perGroup = [...grouped(attacks, (run) => (run.group === 'recordings' || run.group.startsWith('one query') ? '' : run.group))].filter(([group]) => group !== '');
-  const encodings = [...grouped(attacks.filter((run) => run.group === 'encodings'), (run) => run.tool)];
-  const recordings = [...grouped(attacks.filter((run) => run.group === 'recordings'), (run) => run.stream.split('/')[0] ?? '')];
-  const keys = [...grouped(attacks.filter((run) => run.group.startsWith('one query')), (run) => run.group.slice('one query: '.length))];
+  const perGroup = [
+    ...grouped(attacks, (run) => (run.group === 'recordings' || run.group.startsWith('one query') ? '' : run.group)),
+  ].filter(([group]) => group !== '');
+  const encodings = [
+    ...grouped(
+      attacks.filter((run) => run.group === 'encodings'),
+      (run) => run.tool,
+    ),
+  ];
+  const recordings = [
+    ...grouped(
+      attacks.filter((run) => run.group === 'recordings'),
+      (run) => run.stream.split('/')[0] ?? '',
+    ),
+  ];
+  const keys = [
+    ...grouped(
+      attacks.filter((run) => run.group.startsWith('one query')),
+      (run) => run.group.slice('one query: '.length),
+    ),
+  ];
   const cells = (runs: readonly AttackRun[]): string[] =>
     conditions.map((condition) => {
       const octets = runs.filter((run) => run.condition === condition).map((run) => run.payloadOctets);
@@ -102,14 +124,30 @@ function attackTables(attacks: readonly AttackRun[]): string[] {
     const aged = runs.filter((run) => run.condition === 'aged');
     return percent(aged.filter((run) => run.quarantinedAt !== null).length / aged.length);
   };
+  const worst = attacks
+    .filter((run) => run.group === 'encodings' && ['aged', 'unknown', 'young'].includes(run.condition))
+    .sort((a, b) => b.payloadOctets - a.payloadOctets || (a.stream < b.stream ? -1 : 1))
+    .slice(0, 12);
   const head = ['aged', 'unknown', 'young', 'first contact off', '`interactive`', '`homelab`', 'quarantined (aged)'];
   return [
     'Median / most octets of all runs. The first four columns are the `agent` preset.',
     '',
-    table(['attack', ...head], perGroup.map(([group, runs]) => [group, ...cells(runs), quarantined(runs)])),
+    table(
+      ['attack', ...head],
+      perGroup.map(([group, runs]) => [group, ...cells(runs), quarantined(runs)]),
+    ),
+    'The runs of an unattended preset that let out the most:',
+    '',
+    table(
+      ['attack', 'condition', 'octets', 'queries that arrived', 'highest score'],
+      worst.map((run) => [run.stream, run.condition, figure(run.payloadOctets), run.forwarded, run.highestScore]),
+    ),
     'Encodings below one parent, over chunk sizes, paces (10 a second, 1 a minute, 1 an hour), types, texts and seeds:',
     '',
-    table(['encoding', ...head], encodings.map(([encoding, runs]) => [encoding, ...cells(runs), quarantined(runs)])),
+    table(
+      ['encoding', ...head],
+      encodings.map(([encoding, runs]) => [encoding, ...cells(runs), quarantined(runs)]),
+    ),
     'Recordings, over all renamings; "at" is the query that quarantined the session, for the first renaming below an aged parent:',
     '',
     table(
@@ -135,7 +173,10 @@ function benignTables(benign: readonly BenignRun[], seed: string): string[] {
   const rows = benign.map((run) => {
     const { result } = run;
     const days = sum(result.sessions.map((session) => session.days.size));
-    const perDay = rateOf(result.sessions.map(({ quarantines, days: on }) => ({ events: quarantines, trials: on.size })), `${seed} ${run.stream} ${run.preset}`);
+    const perDay = rateOf(
+      result.sessions.map(({ quarantines, days: on }) => ({ events: quarantines, trials: on.size })),
+      `${seed} ${run.stream} ${run.preset}`,
+    );
     const refused = sum([...result.refusedBy.values()]);
     return [
       run.stream,
@@ -146,7 +187,10 @@ function benignTables(benign: readonly BenignRun[], seed: string): string[] {
       result.quarantines.length,
       `${figure(perDay.rate)} (≤ ${Math.round(perDay.high * 1_000) / 1_000})`,
       figure((refused / result.queries) * 1e6),
-      [...result.refusedBy].sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${reason} ${count}`).join(', '),
+      [...result.refusedBy]
+        .sort((a, b) => b[1] - a[1])
+        .map(([reason, count]) => `${reason} ${count}`)
+        .join(', '),
       result.flagged,
       result.highestScore,
     ];
@@ -156,11 +200,23 @@ function benignTables(benign: readonly BenignRun[], seed: string): string[] {
     ...about.map((run) => `- **${run.stream}** (${run.kind}): ${run.about}.`),
     '',
     table(
-      ['stream', 'preset', 'ages', 'queries', 'session-days', 'false quarantines', 'per session-day (95 %)', 'refusals per million', 'refusals by reason', 'flags', 'highest score'],
+      [
+        'stream',
+        'preset',
+        'ages',
+        'queries',
+        'session-days',
+        'false quarantines',
+        'per session-day (95 %)',
+        'refusals per million',
+        'refusals by reason',
+        'flags',
+        'highest score',
+      ],
       rows,
     ),
-    'Every false quarantine is listed in [false-quarantines.md](false-quarantines.md), refusals of hard benign traffic in',
-    '[hard-benign-refusals.md](hard-benign-refusals.md).',
+    'Every false quarantine is listed in [false-quarantines.md](false-quarantines.md), refusals by parent and reason in',
+    '[benign-refusals.md](benign-refusals.md).',
     '',
   ];
 }
@@ -176,15 +232,15 @@ export interface RocSets {
   readonly hard: readonly number[];
 }
 
-/** Highest scores of attacks below an aged parent, and of benign sessions under their own presets. */
+/** Highest scores under the default preset: of attacks below an aged parent, and of benign sessions. */
 export function rocSets(attacks: readonly AttackRun[], benign: readonly BenignRun[], heldOut: boolean): RocSets {
   const ofKind = (kind: BenignRun['kind']): number[] =>
     benign
-      .filter((run) => run.own && run.kind === kind && run.ages === 'unknown')
-      .flatMap((run) => run.result.sessions.filter((session) => isHeldOut(run.stream, session.session) === heldOut).map((session) => session.highestScore));
-  const scored = attacks.filter(
-    (run) => run.condition === 'aged' && !run.group.startsWith('one query') && run.group !== 'letter case' && isHeldOut(run.tool, run.stream) === heldOut,
-  );
+      .filter((run) => run.preset === 'interactive' && run.kind === kind)
+      .flatMap((run) =>
+        run.result.sessions.filter((session) => isHeldOut(run.stream, session.session) === heldOut).map((session) => session.highestScore),
+      );
+  const scored = attacks.filter((run) => run.condition === 'interactive' && isHeldOut(run.tool, run.stream) === heldOut);
   return { attacks: scored.map((run) => run.highestScore), everyday: ofKind('everyday'), hard: ofKind('hard') };
 }
 
@@ -193,11 +249,15 @@ export const ALL_THRESHOLDS: readonly number[] = Array.from({ length: 401 }, (_u
 function rocText(attacks: readonly AttackRun[], benign: readonly BenignRun[]): string[] {
   const shown = [20, 30, 40, 50, 60, 65, 70, 75, 80, 90];
   const sets = [rocSets(attacks, benign, true), rocSets(attacks, benign, false)] as const;
-  const points = sets.map((set) => ({ everyday: rocPoints(set.attacks, set.everyday, shown), hard: rocPoints(set.attacks, set.hard, shown) }));
-  const share = (list: readonly RocPoint[] | undefined, at: number, which: 'truePositive' | 'falsePositive'): string => percent(list?.[at]?.[which] ?? Number.NaN);
+  const points = sets.map((set) => ({
+    everyday: rocPoints(set.attacks, set.everyday, shown),
+    hard: rocPoints(set.attacks, set.hard, shown),
+  }));
+  const share = (list: readonly RocPoint[] | undefined, at: number, which: 'truePositive' | 'falsePositive'): string =>
+    percent(list?.[at]?.[which] ?? Number.NaN);
   const [heldOut, rest] = sets;
   return [
-    'A session counts by the highest score any of its queries got. Sessions are split in two halves by a hash of session and tool; the first',
+    'A session counts by the highest score any of its queries got, all under `interactive`, the preset without a config. Sessions are split in two halves by a hash of session and tool; the first',
     `columns are the held-out half (${heldOut.attacks.length} attacks, ${heldOut.everyday.length} everyday and ${heldOut.hard.length} hard benign sessions).`,
     'Refusals and budgets act meanwhile, so an attack that is refused early scores less than it would if it were only watched.',
     '',
@@ -229,7 +289,16 @@ function ablationText(ablation: readonly AblationResult[]): string {
     'from the first line. "Age unknown" lines differ in that condition.',
     '',
     table(
-      ['without', 'octets, median', 'most', 'attacks quarantined', 'false quarantines', 'benign refused by score', 'by budgets', 'benign flags'],
+      [
+        'without',
+        'octets, median',
+        'most',
+        'attacks quarantined',
+        'false quarantines',
+        'benign refused by score',
+        'by budgets',
+        'benign flags',
+      ],
       ablation.map((one) => [
         one.what,
         change(one.medianOctets, whole?.medianOctets),
@@ -270,25 +339,31 @@ export function falseQuarantinesText(benign: readonly BenignRun[]): string {
 
 const PARENTS_SHOWN = 40;
 
-/** Refusals of hard benign streams under their own presets, by parent and reason. */
+/** Refusals of benign streams under their own presets, by parent and reason. */
 export function refusalsText(benign: readonly BenignRun[]): string {
   const parts = benign
-    .filter((run) => run.own && run.kind === 'hard')
+    .filter((run) => run.own && run.kind !== 'lists')
     .map((run) => {
       const refusals = [...run.result.refusals].sort((a, b) => b.queries - a.queries || (a.parent < b.parent ? -1 : 1));
       const shown = refusals.slice(0, PARENTS_SHOWN);
       const rest = refusals.slice(PARENTS_SHOWN);
       return [
-        `## ${run.stream}, ${run.preset}, ages ${run.ages}`,
+        `## ${run.stream} (${run.kind}), ${run.preset}, ages ${run.ages}`,
+        '',
         `${figure(run.result.queries)} queries, ${figure(sum(refusals.map((one) => one.queries)))} refused below ${refusals.length} parents, ${figure(run.result.heldInQuarantine)} more in quarantine.`,
         '',
         shown.length === 0
           ? ''
-          : table(['parent', 'reason', 'queries', 'first score', 'example'], shown.map((one) => [one.parent, one.reason, one.queries, one.highestScore, shownName(one.example)])),
-        rest.length === 0 ? '' : `And ${rest.length} parents with ${figure(sum(rest.map((one) => one.queries)))} refusals, ${rest[0]?.queries ?? 0} each at most.\n`,
+          : table(
+              ['parent', 'reason', 'queries', 'first score', 'example'],
+              shown.map((one) => [one.parent, one.reason, one.queries, one.highestScore, shownName(one.example)]),
+            ),
+        rest.length === 0
+          ? ''
+          : `And ${rest.length} parents with ${figure(sum(rest.map((one) => one.queries)))} refusals, ${rest[0]?.queries ?? 0} each at most.\n`,
       ].join('\n');
     });
-  return ['# Refusals of hard benign traffic', '', 'Made by `npm run eval`, see [README.md](README.md).', '', ...parts].join('\n');
+  return ['# Refusals of benign traffic', '', 'Made by `npm run eval`, see [README.md](README.md).', '', ...parts].join('\n');
 }
 
 /** Shares of runs in which at most so many octets left, for the plot. */
@@ -301,7 +376,10 @@ export function octetsDistribution(runs: readonly AttackRun[], upTo: number): [n
 }
 
 export function highShare(runs: readonly AttackRun[], q: number): number {
-  return quantile(runs.map((run) => run.payloadOctets), q);
+  return quantile(
+    runs.map((run) => run.payloadOctets),
+    q,
+  );
 }
 
 export function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {

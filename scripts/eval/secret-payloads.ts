@@ -23,10 +23,15 @@ export function randomText(random: Random, length: number, alphabet = BASE64.sli
 }
 
 const LINES = {
-  env: (random) => `${random.pick(VARIABLES)}_${random.pick(['KEY', 'TOKEN', 'SECRET', 'URL', 'PASSWORD'])}=${randomText(random, 16 + random.int(24))}\n`,
+  env: (random) =>
+    `${random.pick(VARIABLES)}_${random.pick(['KEY', 'TOKEN', 'SECRET', 'URL', 'PASSWORD'])}=${randomText(random, 16 + random.int(24))}\n`,
   source: (random) => {
     const [one, other] = [random.pick(WORDS), random.pick(WORDS)];
-    return random.pick([`const ${one} = await ${other}(${random.int(100)});\n`, `  if (${one} === null) return ${other};\n`, `// ${one} before ${other}\n`]);
+    return random.pick([
+      `const ${one} = await ${other}(${random.int(100)});\n`,
+      `  if (${one} === null) return ${other};\n`,
+      `// ${one} before ${other}\n`,
+    ]);
   },
   pem: (random) => `${randomText(random, 64, BASE64)}\n`,
 } as const satisfies Record<Exclude<PayloadKind, 'keys'>, (random: Random) => string>;

@@ -45,10 +45,19 @@ export function linePlot({ title, x, y, lines, marks = [] }: LinePlot): string {
   const atY = (value: number): string => number(BOX.top + (1 - place(y, value)) * plotHeight);
   const bottom = HEIGHT - BOX.bottom;
   const parts = [
-    ...x.ticks.map((tick) => `<path class="grid" d="M${atX(tick)} ${BOX.top}V${bottom}"/><text x="${atX(tick)}" y="${bottom + 18}" text-anchor="middle">${tickText(tick)}</text>`),
-    ...y.ticks.map((tick) => `<path class="grid" d="M${BOX.left} ${atY(tick)}H${WIDTH - BOX.right}"/><text x="${BOX.left - 8}" y="${atY(tick)}" dy="4" text-anchor="end">${tickText(tick)}</text>`),
+    ...x.ticks.map(
+      (tick) =>
+        `<path class="grid" d="M${atX(tick)} ${BOX.top}V${bottom}"/><text x="${atX(tick)}" y="${bottom + 18}" text-anchor="middle">${tickText(tick)}</text>`,
+    ),
+    ...y.ticks.map(
+      (tick) =>
+        `<path class="grid" d="M${BOX.left} ${atY(tick)}H${WIDTH - BOX.right}"/><text x="${BOX.left - 8}" y="${atY(tick)}" dy="4" text-anchor="end">${tickText(tick)}</text>`,
+    ),
     `<path class="axis" d="M${BOX.left} ${BOX.top}V${bottom}H${WIDTH - BOX.right}"/>`,
-    ...marks.map(({ x: mark, label }) => `<path class="axis" stroke-dasharray="3 3" d="M${atX(mark)} ${BOX.top}V${bottom}"/><text x="${atX(mark)}" y="${BOX.top - 6}" text-anchor="middle">${escaped(label)}</text>`),
+    ...marks.map(
+      ({ x: mark, label }) =>
+        `<path class="axis" stroke-dasharray="3 3" d="M${atX(mark)} ${BOX.top}V${bottom}"/><text x="${atX(mark)}" y="${BOX.top - 6}" text-anchor="middle">${escaped(label)}</text>`,
+    ),
     ...lines.map(({ points }, at) => {
       const d = points.map(([px, py], index) => `${index === 0 ? 'M' : 'L'}${atX(px)} ${atY(py)}`).join('');
       return `<path fill="none" stroke="${COLOURS[at % COLOURS.length]}" stroke-width="2.2" stroke-dasharray="${DASHES[at % DASHES.length]}" d="${d}"/>`;
@@ -73,7 +82,12 @@ export interface Bar {
 }
 
 /** Bars to `value` with a line to `most`; one vertical line at `mark`. */
-export function barPlot(title: string, unit: string, bars: readonly Bar[], mark: { readonly value: number; readonly label: string }): string {
+export function barPlot(
+  title: string,
+  unit: string,
+  bars: readonly Bar[],
+  mark: { readonly value: number; readonly label: string },
+): string {
   const left = 250;
   const rowHeight = 21;
   const height = BOX.top + bars.length * rowHeight + 52;
@@ -83,7 +97,10 @@ export function barPlot(title: string, unit: string, bars: readonly Bar[], mark:
   const step = highest > 200 ? 50 : 20;
   const ticks = Array.from({ length: Math.floor(highest / step) + 1 }, (_unused, index) => index * step);
   const parts = [
-    ...ticks.map((tick) => `<path class="grid" d="M${at(tick)} ${BOX.top}V${bottom}"/><text x="${at(tick)}" y="${bottom + 17}" text-anchor="middle">${tick}</text>`),
+    ...ticks.map(
+      (tick) =>
+        `<path class="grid" d="M${at(tick)} ${BOX.top}V${bottom}"/><text x="${at(tick)}" y="${bottom + 17}" text-anchor="middle">${tick}</text>`,
+    ),
     ...bars.map(({ label, value, most }, index) => {
       const top = BOX.top + index * rowHeight;
       const middle = number(top + rowHeight / 2);
