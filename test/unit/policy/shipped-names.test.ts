@@ -32,7 +32,11 @@ describe.each(Object.entries(TABLES))('blocklists/%s.txt', (table, entries) => {
     expect(texts.filter((one, at) => texts.indexOf(one) !== at)).toEqual([]);
   });
   test('holds no name that a wider entry of the table covers', () => {
-    expect(entries.filter((one) => entries.some((other) => other !== one && other.kind !== 'site' && isAtOrBelow(one.name, other.name))).map(text)).toEqual([]);
+    expect(
+      entries
+        .filter((one) => entries.some((other) => other !== one && other.kind !== 'site' && isAtOrBelow(one.name, other.name)))
+        .map(text),
+    ).toEqual([]);
   });
   test('holds no public suffix that anybody registers names below', () => {
     const isSuffix = (one: string): boolean => parse(one, { allowPrivateDomains: false, extractHostname: false }).publicSuffix === one;
