@@ -73,7 +73,7 @@ export async function openControlApi(options: ControlApiOptions): Promise<Contro
   addProbes(app, options);
   addReading(app, options.port);
   addRelease(app, options.port);
-  addSecrets(app, options.port);
+  addSecrets(app, options);
   addErrors(app, options);
   try {
     if (endpoint.kind === 'tcp') await app.listen({ host: endpoint.address, port: endpoint.port });
@@ -171,7 +171,7 @@ function addRelease(app: FastifyInstance, port: ControlPort): void {
   });
 }
 
-function addSecrets(app: FastifyInstance, port: ControlPort): void {
+function addSecrets(app: FastifyInstance, { port, endpoint }: ControlApiOptions): void {
   const answer = (reply: FastifyReply, result: SecretResult): unknown => {
     switch (result.kind) {
       case 'done':
@@ -188,6 +188,8 @@ function addSecrets(app: FastifyInstance, port: ControlPort): void {
   };
   app.get('/v1/secrets', async () => ({ secrets: port.secrets().map((secret) => secretView(secret, port.secretForms)) }));
   app.post<{ Body: unknown }>('/v1/secrets', async (request, reply) => {
+    // Whoever holds the token may; but over a network the value would cross it in the clear.
+    if (!isLocal(request, endpoint)) return fail(reply, 403, 'not-local', 'secrets are taken from this machine only');
     const { name, kind = 'secret', value, encoding = 'utf8', actor = 'api' } = secretFieldsOf(request.body);
     if (typeof name !== 'string' || (kind !== 'secret' && kind !== 'canary')) {
       return fail(reply, 400, 'invalid', 'a secret needs a name; its kind is secret or canary');

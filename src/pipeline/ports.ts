@@ -212,7 +212,7 @@ export interface DecisionRecord {
   readonly wouldVerdict: VerdictKind;
   readonly afterWouldQuarantine: boolean;
   readonly reason: string;
-  /** The entry that decided: section and pattern, or null. */
+  /** What decided: section and pattern of a list entry, or the name of the secret that was found (`secret: openai-key`); or null. */
   readonly rule: string | null;
   readonly score: number;
   readonly signals: readonly Signal[];

@@ -73,16 +73,21 @@ export function noteAnswer(k: Pipeline, noted: Noted | null, rcode: number, forw
 export function describe(
   judgement: Judgement,
 ): Pick<DecisionRecord, 'reason' | 'rule' | 'score' | 'signals' | 'qname' | 'qtype' | 'parent' | 'leakBits'> {
-  const { entry } = judgement;
   return {
     reason: judgement.verdict.reason,
-    rule: entry === null ? null : `${entry.section}: ${entry.pattern}`,
+    rule: ruleOf(judgement),
     score: judgement.assessment.score,
     signals: judgement.assessment.signals,
     qtype: typeName(judgement.qtype),
     ...toldName(judgement, toPresentation(judgement.qname)),
     leakBits: judgement.price?.parentBits ?? 0,
   };
+}
+
+/** What decided, in words: the secret or form of a key that was found, else the list entry. */
+function ruleOf({ verdict, searched: { found }, entry }: Judgement): string | null {
+  if (found !== null && verdict.reason === found.kind) return `${found.kind}: ${found.name}`;
+  return entry === null ? null : `${entry.section}: ${entry.pattern}`;
 }
 
 function write(k: Pipeline, noted: Noted, rcode: number, forwarded: boolean): void {

@@ -33,6 +33,7 @@ const expectation = z.strictObject({
   afterWouldQuarantine: z.boolean().optional(),
   /** The name as the latest decision records it. */
   recorded: z.string().optional(),
+  rule: z.string().optional(),
   /** Text that must stand in no answer record, no EXTRA-TEXT and no decision. */
   answersHide: z.string().optional(),
 });
@@ -153,6 +154,7 @@ async function askAndCompare(
     reason: decision?.reason,
     afterWouldQuarantine: decision?.afterWouldQuarantine,
     recorded: decision?.qname,
+    rule: decision?.rule,
   };
   const problems = tells(kennel, reply, expected.answersHide);
   for (const [key, value] of Object.entries(expected)) {
