@@ -50,7 +50,7 @@ test('streams and their results are the same for the same seed', async () => {
 
 test('a part of the payload counts once, when a query that carries it is forwarded', async () => {
   const surroundings = { seed: 'test', popular, shipped: loadShippedNames(), popularNames: ['wikipedia.org'] };
-  const attack = encodedAttacks(surroundings, 1).find(({ stream }) => stream.name.startsWith('like a DNSBL look-up, 4 octets, flat out'));
+  const attack = encodedAttacks(surroundings, 1).find(({ stream }) => stream.name.startsWith('counter and hex, 2 octets, flat out'));
   if (attack === undefined) throw new Error('no attack');
   const watched = await runStream(attack.stream, { preset: 'agent', age: AGED, policy: EVERYTHING_PASSES });
   expect(watched.payloadOctets).toBe(1_024);
