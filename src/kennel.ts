@@ -31,7 +31,7 @@ import { createRdap } from './reputation/rdap.ts';
 import type { RegistrationSource } from './reputation/registration.ts';
 import { createWhois } from './reputation/whois.ts';
 import { readSecret } from './secrets/read-secret.ts';
-import { type OpenSecrets, openRegisteredSecrets, type RegisteredSecrets, type NewSecret } from './secrets/registered-secrets.ts';
+import { type NewSecret, type OpenSecrets, openRegisteredSecrets, type RegisteredSecrets } from './secrets/registered-secrets.ts';
 import { KeptNames } from './session/kept-names.ts';
 import { Meters } from './session/meters.ts';
 import { SessionTable } from './session/session.ts';

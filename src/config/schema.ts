@@ -139,18 +139,7 @@ export const configSchema = z.strictObject({
 
 /** Keys of planned features, by the path of their mapping: a clearer message than "unknown key". */
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': [
-    'lists',
-    'events',
-    'kubernetes',
-    'firewall',
-    'shared',
-    'proxyProtocol',
-    'trustedIdentity',
-    'workers',
-    'transport',
-    'phases',
-  ],
+  '': ['lists', 'events', 'kubernetes', 'firewall', 'shared', 'proxyProtocol', 'trustedIdentity', 'workers', 'transport', 'phases'],
   cache: ['isolate', 'prefetch', 'serveStale'],
   'policies[]': ['phases', 'cache', 'lists'],
   'policies[].match': ['sessionType', 'kubernetes', 'namespace', 'labels', 'context'],

@@ -24,7 +24,8 @@ describe('threats', () => {
       number: Number(number),
       handled,
     }));
-    expect(rows.map(({ number }) => number)).toEqual(Array.from({ length: 31 }, (_, index) => index + 1));
+    expect(rows.map(({ number }) => number)).toEqual(rows.map((_, index) => index + 1));
+    expect(rows.length).toBeGreaterThanOrEqual(31);
     for (const { handled } of rows) expect(['yes', 'partly', 'no']).toContain(handled);
   });
 
