@@ -4,7 +4,7 @@
  * The order is the promise: everything that can refuse stands before the one `send`, and the send is charged in the tick it
  * happens. A hit runs through without a promise. Whatever throws on the way is a bug and becomes SERVFAIL, never an answer.
  */
-import type { Verdict } from '../../scoring/decide.ts';
+import type { Verdict, VerdictReason } from '../../scoring/decide.ts';
 import type { Answered } from '../../scoring/profile/session-profile.ts';
 import { questionKey } from '../cache/question-key.ts';
 import { answerAny, classifyName, type RoutedName } from '../policy/classify-name.ts';
@@ -131,7 +131,8 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
 
   if (acting.kind === 'quarantine') return quarantine(k, context, judgement, noted);
   if (acting.kind === 'refuse') {
-    if (judgement.verdict.reason === 'first-contact') askAge(k, context, judgement);
+    // Not where a name behind a search suffix is new: that one is asked for by itself a moment later.
+    if (judgement.verdict.reason === 'first-contact' && judgement.firstContact) askAge(k, context, judgement);
     if (noted !== null && holds(acting)) session.hold(qname, { decision: noted.decision, untilMs: startedMs + HOLD_MS });
     return respond(k, context, refusal(k, context, decisionOf(noted), acting.refuseAs ?? 'name'), 'refused');
   }
@@ -280,11 +281,12 @@ function isPermitted({ listing }: RoutedName): boolean {
   return listing === 'allowed' || listing === 'none';
 }
 
+/** These need no holding. */
+const BY_CONFIG: readonly VerdictReason[] = ['blocked', 'default-deny', 'doh-endpoint', 'quarantined'];
+
 /** Budgets, scores and first contacts are held; what follows from the config alone answers the same anyway. */
 function holds(verdict: Verdict): boolean {
-  return (
-    verdict.refuseAs !== 'type' && verdict.reason !== 'blocked' && verdict.reason !== 'default-deny' && verdict.reason !== 'quarantined'
-  );
+  return verdict.refuseAs !== 'type' && !BY_CONFIG.includes(verdict.reason);
 }
 
 /** A refusal is always noted; the other case is a bug. */
