@@ -1,7 +1,7 @@
 /** Sums are exact, scores stay in range and never fall when a sign grows, and no sign is enough alone. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { assess } from '../../scoring/assess.ts';
+import { assess, SIGNAL_RULES } from '../../scoring/assess.ts';
 import { BASE_POINTS, CURVES } from '../../scoring/model/weights.ts';
 import type { AnswerCounts, Observation, ParentCounts } from '../../scoring/observation.ts';
 import { PRESETS } from '../../scoring/presets.ts';
@@ -61,6 +61,8 @@ describe('the score', () => {
       fc.property(observations, (observation) => {
         const { score, signals } = assess(observation);
         expect(signals.reduce((sum, { contribution }) => sum + contribution, 0)).toBe(score);
+        // Multiples of a quarter: sums are exact in any order.
+        for (const { contribution } of signals) expect(Number.isInteger(4 * contribution)).toBe(true);
         expect([...signals].reverse().reduce((sum, { contribution }) => sum + contribution, 0)).toBe(score);
         expect(score).toBeGreaterThanOrEqual(0);
         expect(score).toBeLessThanOrEqual(100);
@@ -160,6 +162,11 @@ describe('the score', () => {
       const most = Math.max(...corners.map(([, points]) => points));
       for (const { thresholds } of Object.values(PRESETS)) expect(BASE_POINTS + most).toBeLessThan(thresholds.refuse);
     }
+  });
+
+  test('reads every curve by one rule, from 0 points on', () => {
+    expect(SIGNAL_RULES.map(({ name }) => name).sort()).toEqual(Object.keys(CURVES).sort());
+    for (const corners of Object.values(CURVES)) expect(corners[0][1]).toBe(0);
   });
 
   test('has curves that never fall', () => {
