@@ -147,6 +147,9 @@ class Past {
   readonly #expiries = new ExpiryQueue<KnownPair>();
   readonly #counts = new CountTable();
   readonly #suffixes: SuffixCoder;
+  /** What was looked for last: a price is followed by its charge. */
+  #foundKey: string | null = null;
+  #found: KnownName | null = null;
   #newest: KnownName | null = null;
   #lastEvent: Event = NEW_NAME;
   #pairs = 0;
@@ -218,12 +221,19 @@ class Past {
   }
 
   #locate(key: string, qtype: number): Place {
-    const name = this.#names.get(key) ?? null;
+    const name = this.#find(key);
     if (name === null) return NOWHERE;
     let pair: KnownPair | null = name.first;
     while (pair !== null && pair.qtype !== qtype) pair = pair.next;
     if (pair === null) return { name, pair, event: name === this.#newest ? NEW_TYPE_NEWEST : NEW_TYPE_OTHER };
     return { name, pair, event: pair === this.#expiries.first() ? REFRESH : REPEAT };
+  }
+
+  #find(key: string): KnownName | null {
+    if (this.#foundKey === key) return this.#found;
+    this.#foundKey = key;
+    this.#found = this.#names.get(key) ?? null;
+    return this.#found;
   }
 
   #eventBits(event: Event): number {
@@ -297,6 +307,7 @@ class Past {
     learnFirstType(this.#counts, qtype);
     const name: KnownName = { key, first: this.#newPair(qtype) };
     this.#names.set(key, name);
+    this.#found = name;
     this.#keyChars += key.length;
     this.#newest = name;
     this.#forgetOldest();
@@ -309,6 +320,7 @@ class Past {
 
   #forgetOldest(): void {
     if (this.#isWithinBounds()) return;
+    this.#foundKey = null;
     for (const name of this.#names.values()) {
       this.#names.delete(name.key);
       this.#keyChars -= name.key.length;

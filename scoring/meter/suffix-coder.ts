@@ -54,7 +54,7 @@ export class SuffixCoder {
     let at = offsetAfter(labels);
     for (let start = labels.length - 1; start >= 0; start--) {
       at -= (labels[start]?.length ?? 0) + 1;
-      const ending = key.slice(at);
+      const ending = endingOf(key, start, at);
       if (!this.#uses.has(ending)) return known;
       known = { start, key: ending };
     }
@@ -79,13 +79,29 @@ export class SuffixCoder {
       if (start >= suffix.start) continue;
       this.#uses ??= new Map();
       if (1 + this.#uses.size >= this.#maxSuffixes) return;
-      this.#uses.set(key.slice(at), 0);
+      this.#uses.set(endingOf(key, start, at), 0);
     }
   }
 
   #usesOf({ key }: KnownSuffix): number {
     return key === '' ? this.#usesOfEmpty : (this.#uses?.get(key) ?? 0);
   }
+}
+
+/** The endings of the name looked at last, by the label they start with: three scopes ask for the same strings in a row. */
+const endings: (string | undefined)[] = [];
+let endingsKey = '';
+
+function endingOf(key: string, start: number, at: number): string {
+  if (key !== endingsKey) {
+    endings.length = 0;
+    endingsKey = key;
+  }
+  const known = endings[start];
+  if (known !== undefined) return known;
+  const ending = key.slice(at);
+  endings[start] = ending;
+  return ending;
 }
 
 function offsetAfter(labels: readonly string[]): number {
