@@ -62,7 +62,7 @@ async function main(): Promise<number> {
     folder === SUBSET
       ? 'the subset in `fixtures/captures`'
       : options.data === undefined
-        ? 'the whole development data'
+        ? 'the development data, of which `fixtures/captures` holds a part'
         : 'a folder given with `--data`';
   stdout.write(`Data: ${data}${folder === SUBSET ? '; the whole data is not here, so figures differ from docs/evaluation' : ''}\n`);
   const { seed, quick } = options;

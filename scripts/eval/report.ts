@@ -185,7 +185,7 @@ function benignTables(benign: readonly BenignRun[], seed: string): string[] {
       figure(result.queries),
       figure(days),
       result.quarantines.length,
-      `${figure(perDay.rate)} (≤ ${Math.round(perDay.high * 1_000) / 1_000})`,
+      `${thousandths(perDay.rate)} (≤ ${thousandths(perDay.high)})`,
       figure((refused / result.queries) * 1e6),
       [...result.refusedBy]
         .sort((a, b) => b[1] - a[1])
@@ -380,6 +380,10 @@ export function highShare(runs: readonly AttackRun[], q: number): number {
     runs.map((run) => run.payloadOctets),
     q,
   );
+}
+
+function thousandths(value: number): number {
+  return Math.round(value * 1_000) / 1_000;
 }
 
 export function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {

@@ -47,11 +47,11 @@ export function linePlot({ title, x, y, lines, marks = [] }: LinePlot): string {
   const parts = [
     ...x.ticks.map(
       (tick) =>
-        `<path class="grid" d="M${atX(tick)} ${BOX.top}V${bottom}"/><text x="${atX(tick)}" y="${bottom + 18}" text-anchor="middle">${tickText(tick)}</text>`,
+        `<path class="grid" d="M${atX(tick)} ${BOX.top}V${bottom}"/><text x="${atX(tick)}" y="${bottom + 18}" text-anchor="middle">${tick}</text>`,
     ),
     ...y.ticks.map(
       (tick) =>
-        `<path class="grid" d="M${BOX.left} ${atY(tick)}H${WIDTH - BOX.right}"/><text x="${BOX.left - 8}" y="${atY(tick)}" dy="4" text-anchor="end">${tickText(tick)}</text>`,
+        `<path class="grid" d="M${BOX.left} ${atY(tick)}H${WIDTH - BOX.right}"/><text x="${BOX.left - 8}" y="${atY(tick)}" dy="4" text-anchor="end">${tick}</text>`,
     ),
     `<path class="axis" d="M${BOX.left} ${BOX.top}V${bottom}H${WIDTH - BOX.right}"/>`,
     ...marks.map(
@@ -140,10 +140,6 @@ function place({ from, to, logarithmic = false }: Axis, value: number): number {
 /** Two decimals at most: the same picture is the same text. */
 function number(value: number): string {
   return String(Math.round(value * 100) / 100);
-}
-
-function tickText(tick: number): string {
-  return tick !== 0 && Math.abs(tick) < 0.01 ? tick.toExponential(0) : String(tick);
 }
 
 function escaped(text: string): string {
