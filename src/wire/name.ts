@@ -227,17 +227,22 @@ function readEscape(text: string, at: number): { char: string; last: number } | 
  */
 export function toPresentation(name: QName): string {
   if (name === ROOT) return '.';
-  return labelsOf(name)
-    .map((label) => (HOST_LABEL.test(label) ? label : presentLabel(label)))
-    .join('.');
+  let end = 0;
+  for (let at = 0, length = name.charCodeAt(0); length > 0; length = name.charCodeAt(at)) {
+    if (end > 0) presented[end++] = DOT;
+    const labelEnd = at + 1 + length;
+    for (at++; at < labelEnd; at++) {
+      const text = PRESENTED[name.charCodeAt(at)] ?? '';
+      for (let index = 0; index < text.length; index++) presented[end++] = text.charCodeAt(index);
+    }
+  }
+  return presented.toString('latin1', 0, end);
 }
 
-const HOST_LABEL = /^[a-z0-9_-]+$/;
+const DOT = 0x2e;
 
-/** Joined and not added up: a text that grew by `+=` is kept as a chain of its pieces, 32 octets for each character. */
-function presentLabel(label: string): string {
-  return Array.from(label, (char) => PRESENTED[char.charCodeAt(0)] ?? '').join('');
-}
+/** Reused between calls. A text that grew by `+=` would be kept as a chain of its pieces, 32 octets for each character. */
+const presented = Buffer.alloc(MAX_PRESENTATION_CHARS);
 
 const PRESENTED: readonly string[] = Array.from({ length: 256 }, (_, octet) => {
   const char = String.fromCharCode(octet);
