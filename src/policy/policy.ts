@@ -51,18 +51,23 @@ const REMEMBERED_CHOICES = 4096;
 
 export function compilePolicies(config: Pick<Config, 'policies'>): PolicySet {
   const rules = config.policies.map((policy) => ({ matches: compileMatch(policy), policy: compilePolicy(policy) }));
-  const remembered = new Map<string, Policy>();
+  /** By listener, then by address. Listeners are the config's, so there are few. */
+  const remembered = new Map<string, Map<string, Policy>>();
   return {
     all: rules.map((rule) => rule.policy),
     choose(address, listener = '') {
-      const key = `${address} ${listener}`;
-      let chosen = remembered.get(key);
+      let atListener = remembered.get(listener);
+      if (atListener === undefined) {
+        atListener = new Map();
+        remembered.set(listener, atListener);
+      }
+      let chosen = atListener.get(address);
       if (chosen === undefined) {
         chosen = rules.find((rule) => rule.matches(address, listener))?.policy;
         // The config refuses a list whose last policy does not match everything.
         if (chosen === undefined) throw new Error(`no policy matches ${address}`);
-        if (remembered.size >= REMEMBERED_CHOICES) remembered.clear();
-        remembered.set(key, chosen);
+        if (atListener.size >= REMEMBERED_CHOICES) atListener.clear();
+        atListener.set(address, chosen);
       }
       return chosen;
     },
