@@ -30,8 +30,11 @@ export function note(k: Pipeline, context: QueryContext, judgement: Judgement, a
   if (acting.kind === 'allow' && would.kind === 'allow' && !k.keepAllDecisions) return null;
 
   const nowMs = k.clock.wallMs();
+  const written = !refuses(acting.kind) || isWorthWriting(session, acting, nowMs);
   const decision: DecisionRecord = {
-    ...describe(judgement),
+    ...describeBriefly(judgement),
+    // Half the work of a record, and what is not written needs none.
+    signals: written ? judgement.assessment.signals : [],
     id: k.newId(),
     atMs: nowMs,
     session: session.key,
@@ -46,11 +49,8 @@ export function note(k: Pipeline, context: QueryContext, judgement: Judgement, a
   if (would.kind === 'quarantine' && acting.kind !== 'quarantine') session.wouldQuarantineAtMs ??= nowMs;
   session.remember(decision);
 
-  const noted: Noted = { decision, open: true };
-  if (refuses(acting.kind)) {
-    if (isWorthWriting(session, acting, nowMs)) write(k, noted, refusalRcode(context, acting), false);
-    else noted.open = false;
-  }
+  const noted: Noted = { decision, open: written };
+  if (refuses(acting.kind)) write(k, noted, refusalRcode(context, acting), false);
   return noted;
 }
 
@@ -70,14 +70,17 @@ export function noteAnswer(k: Pipeline, noted: Noted | null, rcode: number, forw
 }
 
 /** What a judgement says in a record's words; `explain` prints the same. */
-export function describe(
-  judgement: Judgement,
-): Pick<DecisionRecord, 'reason' | 'rule' | 'score' | 'signals' | 'qname' | 'qtype' | 'parent' | 'leakBits'> {
+export function describe(judgement: Judgement): Brief & Pick<DecisionRecord, 'signals'> {
+  return { ...describeBriefly(judgement), signals: judgement.assessment.signals };
+}
+
+type Brief = Pick<DecisionRecord, 'reason' | 'rule' | 'score' | 'qname' | 'qtype' | 'parent' | 'leakBits'>;
+
+function describeBriefly(judgement: Judgement): Brief {
   return {
     reason: judgement.verdict.reason,
     rule: ruleOf(judgement),
     score: judgement.assessment.score,
-    signals: judgement.assessment.signals,
     qtype: typeName(judgement.qtype),
     ...toldName(judgement, toPresentation(judgement.qname)),
     leakBits: judgement.price?.parentBits ?? 0,
