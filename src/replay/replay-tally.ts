@@ -4,7 +4,7 @@
  */
 import type { Signal } from '../../scoring/observation.ts';
 import type { VerdictKind } from '../pipeline/ports.ts';
-import type { QName } from '../wire/name.ts';
+import { type QName, toPresentation } from '../wire/name.ts';
 import type { ReplayDecision } from './replay.ts';
 
 /** A query for which a session is, or in observe mode would be, quarantined. */
@@ -13,7 +13,8 @@ export interface ReplayedQuarantine {
   readonly atMs: number;
   /** Place of the query in the input, from 0. */
   readonly queryIndex: number;
-  readonly qname: QName;
+  /** Presentation form, redacted where a secret was found. */
+  readonly qname: string;
   readonly parent: string;
   readonly score: number;
   readonly reason: string;
@@ -127,7 +128,8 @@ export class ReplayTally {
 
   /** Each episode once: a session that is only observed would be quarantined again and again. */
   #noteQuarantine(decision: ReplayDecision, leakBits: number): void {
-    const { session, index, atMs, qname, parent, score, reason, signals, acting } = decision;
+    const { session, index, atMs, redacted, parent, score, reason, signals, acting } = decision;
+    const qname = redacted ?? toPresentation(decision.qname);
     const enforced = acting === 'quarantine';
     if (!enforced) {
       if (this.#wouldQuarantine.has(session)) return;

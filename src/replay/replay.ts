@@ -14,13 +14,14 @@ import { heldAgainst, type Judgement } from '../pipeline/judge.ts';
 import { redeem, type SendPermit } from '../pipeline/permit.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { ExchangeResult, QuerySource, UpstreamResponse, VerdictKind } from '../pipeline/ports.ts';
+import { toldName } from '../pipeline/redact.ts';
 import { refreshKept } from '../pipeline/refresh-kept.ts';
 import { resolveQuery } from '../pipeline/resolve-query.ts';
 import { classifyName } from '../policy/classify-name.ts';
 import { registrableDomain } from '../policy/registrable-domain.ts';
 import { sessionKeyOf } from '../session/identify.ts';
 import { RCODE, RRCLASS } from '../wire/codes.ts';
-import type { QName } from '../wire/name.ts';
+import { type QName, toPresentation } from '../wire/name.ts';
 import { soaRecord } from '../wire/rdata.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 import { pipelineWithoutIo } from './pipeline-without-io.ts';
@@ -59,6 +60,8 @@ export interface ReplayDecision {
   readonly policy: string;
   readonly qname: QName;
   readonly qtype: number;
+  /** What may be told of a name in which a secret was found; null for every other name. */
+  readonly redacted: string | null;
   /** Registrable domain, or the parent that a list names. */
   readonly parent: string;
   /** 0-100; 0 for what is not assessed: local names, refusals that are held, the rate limit. */
@@ -72,7 +75,7 @@ export interface ReplayDecision {
   readonly forwarded: boolean;
   /** Weighted bits that this send was charged below its parent; 0 when it was not forwarded. */
   readonly leakBits: number;
-  /** Empty for what is not assessed. */
+  /** Empty for what is not assessed. Put together when they are read. */
   readonly signals: readonly Signal[];
 }
 
@@ -200,7 +203,7 @@ export class Replay {
     const kept = this.#waitsForKept(query.client);
     // What was sent, if anything, are Kennel's own questions.
     if (kept) this.#sent = null;
-    const decision = this.#decided(query, atMs);
+    const decision = this.#decided(query);
     this.#tally.add(decision);
     if (!(answer instanceof Promise) || kept) return decision;
 
@@ -221,48 +224,42 @@ export class Replay {
     return this.#byKey.get(questionKey(judgement.routed.group, judgement.qname, judgement.qtype)) ?? null;
   }
 
-  #decided(query: ReplayQuery, atMs: number): ReplayDecision {
-    const { client, qname, qtype } = query;
-    const session = sessionKeyOf(client, this.pipeline.sessionPrefixes);
-    const policy = this.pipeline.policies.choose(client, this.#listener);
-    const index = this.#index++;
+  #decided(query: ReplayQuery): ReplayDecision {
+    const session = sessionKeyOf(query.client, this.pipeline.sessionPrefixes);
+    const policy = this.pipeline.policies.choose(query.client, this.#listener);
+    const asked = { index: this.#index++, session, policy: policy.name };
     const judgement: Judgement | null = this.#judgement;
     const acting: Verdict | null = this.#acting;
-    if (judgement === null || acting === null) {
-      const { verdict, reason } = this.#withoutJudgement(query, session);
-      const { parent } = registrableDomain(qname);
-      const rest = { policy: policy.name, qname, qtype, parent, score: 0, verdict, acting: verdict, reason };
-      return { index, atMs, session, ...rest, forwarded: false, leakBits: 0, signals: [] };
-    }
-    const forwarded = this.#sent !== null;
+    if (judgement !== null && acting !== null) return new JudgedQuery(asked, query, judgement, acting.kind, this.#sent !== null);
+    const { atMs, qname, qtype } = query;
+    const { parent } = registrableDomain(qname);
+    const decided = this.#withoutJudgement(query, session);
     return {
-      index,
+      ...asked,
       atMs,
-      session,
-      policy: policy.name,
       qname,
       qtype,
-      parent: judgement.domain.parent,
-      score: judgement.assessment.score,
-      verdict: judgement.verdict.kind,
-      acting: acting.kind,
-      reason: judgement.verdict.reason,
-      forwarded,
-      leakBits: forwarded ? (judgement.price?.parentBits ?? 0) : 0,
-      signals: judgement.assessment.signals,
+      parent,
+      score: 0,
+      ...decided,
+      acting: decided.verdict,
+      forwarded: false,
+      leakBits: 0,
+      signals: [],
     };
   }
 
   /** What the pipeline answers before it judges. */
-  #withoutJudgement({ client, qname, qtype }: ReplayQuery, sessionKey: string): { verdict: VerdictKind; reason: string } {
-    if (this.#action === 'local') return { verdict: 'allow', reason: 'local' };
-    if (this.#action !== 'refused') return { verdict: 'refuse', reason: this.#action };
+  #withoutJudgement({ client, qname, qtype }: ReplayQuery, sessionKey: string): Pick<ReplayDecision, 'verdict' | 'reason' | 'redacted'> {
+    if (this.#action === 'local') return { verdict: 'allow', reason: 'local', redacted: null };
+    if (this.#action !== 'refused') return { verdict: 'refuse', reason: this.#action, redacted: null };
     // A refusal of a moment ago that is held against the name.
     const { sessions, policies, naming } = this.pipeline;
     const session = sessions.peek(sessionKey);
     const classified = classifyName(policies.choose(client, this.#listener), naming, qname, qtype);
     const held = session === null || classified.kind !== 'routed' ? null : heldAgainst(session, qname, classified, this.#nowMs);
-    return { verdict: 'refuse', reason: held?.decision.reason ?? 'refused' };
+    const told = held?.decision.qname ?? null;
+    return { verdict: 'refuse', reason: held?.decision.reason ?? 'refused', redacted: told === toPresentation(qname) ? null : told };
   }
 
   /** The upstream: takes the question in this tick and answers at the recorded time. */
@@ -327,6 +324,54 @@ export class Replay {
       next.resolve(next.result);
       await Promise.all(next.waiting);
     }
+  }
+}
+
+/** A decision the pipeline has judged. A class, because most signals are never read and cost more than the judgement. */
+class JudgedQuery implements ReplayDecision {
+  readonly index: number;
+  readonly atMs: number;
+  readonly session: string;
+  readonly policy: string;
+  readonly qname: QName;
+  readonly qtype: number;
+  readonly redacted: string | null;
+  readonly parent: string;
+  readonly score: number;
+  readonly verdict: VerdictKind;
+  readonly acting: VerdictKind;
+  readonly reason: string;
+  readonly forwarded: boolean;
+  readonly leakBits: number;
+  readonly #judgement: Judgement;
+
+  constructor(
+    { index, session, policy }: Pick<ReplayDecision, 'index' | 'session' | 'policy'>,
+    query: ReplayQuery,
+    judgement: Judgement,
+    acting: VerdictKind,
+    forwarded: boolean,
+  ) {
+    this.index = index;
+    this.atMs = query.atMs;
+    this.session = session;
+    this.policy = policy;
+    this.qname = query.qname;
+    this.qtype = query.qtype;
+    const told = toldName(judgement, '');
+    this.redacted = told.qname === '' ? null : told.qname;
+    this.parent = told.parent;
+    this.score = judgement.assessment.score;
+    this.verdict = judgement.verdict.kind;
+    this.acting = acting;
+    this.reason = judgement.verdict.reason;
+    this.forwarded = forwarded;
+    this.leakBits = forwarded ? (judgement.price?.parentBits ?? 0) : 0;
+    this.#judgement = judgement;
+  }
+
+  get signals(): readonly Signal[] {
+    return this.#judgement.assessment.signals;
   }
 }
 

@@ -180,7 +180,7 @@ function decisionOutput(file: number): DecisionOutput {
 /** A line of `--decisions`. `verdict` is what enforcing does, `acting` what is done in the mode of the replay. */
 function decisionJson(decision: ReplayDecision) {
   const { index, session, parent, score, verdict, forwarded, reason, acting, leakBits, policy } = decision;
-  const qname = toPresentation(decision.qname);
+  const qname = decision.redacted ?? toPresentation(decision.qname);
   const named = { index, ts: iso(decision.atMs), session, qname, qtype: typeName(decision.qtype), parent };
   return { ...named, score, verdict, forwarded, reason, acting, leakBits, policy };
 }
@@ -228,7 +228,7 @@ function summaryJson({ mode, summary, files }: Whole) {
     ...rest,
     from: firstMs === null ? null : iso(firstMs),
     to: lastMs === null ? null : iso(lastMs),
-    quarantines: quarantines.map(({ atMs, qname, ...one }) => ({ ...one, at: iso(atMs), qname: toPresentation(qname) })),
+    quarantines: quarantines.map(({ atMs, ...one }) => ({ ...one, at: iso(atMs) })),
     files,
     cache: CACHE_RULE,
     responses: 'absent',
@@ -260,7 +260,7 @@ function readable({ mode, summary, files }: Whole): string {
     ...(summary.namesNotCounted === 0 ? [] : [['names', `${summary.namesNotCounted} are beyond what is told apart`] as const]),
   ]);
   const held = quarantines.slice(0, PRINTED_QUARANTINES).map((one) => {
-    const query = `${one.queryIndex} ${toPresentation(one.qname)}`;
+    const query = `${one.queryIndex} ${one.qname}`;
     return [one.session, iso(one.atMs), query, one.parent, number(one.score), one.reason, number(one.leakBits)];
   });
   const title = mode === 'observe' ? 'would be quarantined' : 'quarantined';
