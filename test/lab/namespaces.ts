@@ -77,6 +77,7 @@ export async function createLab(): Promise<Lab> {
   joinClient(nameOf('client-a'), nameOf('resolver'), 'a', SUBNET['client-a']);
   joinClient(nameOf('client-b'), nameOf('resolver'), 'b', SUBNET['client-b']);
   joinInternet(nameOf('resolver'), nameOf('internet'));
+  inside(nameOf('client-a'), 'sysctl', '-q', '-w', 'net.ipv6.ip_nonlocal_bind=1');
   inside(nameOf('client-a'), 'ip', '-6', 'route', 'add', 'local', `${IPV6_PREFIX}/80`, 'dev', 'lo');
   inside(nameOf('resolver'), 'ip', '-6', 'route', 'add', `${IPV6_PREFIX}/80`, 'via', 'fd53:1::2');
   // The kernel reports a link as up at most once a second, and until then its IPv6 address answers nobody.

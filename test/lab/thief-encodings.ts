@@ -20,7 +20,8 @@ export interface ThiefEncoding {
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 
-function toBase32(octets: Buffer): string {
+/** RFC 4648 §6 in lower case, without padding. */
+export function toBase32(octets: Buffer): string {
   let bits = 0n;
   for (const octet of octets) bits = (bits << 8n) | BigInt(octet);
   const symbols = Math.ceil((octets.length * 8) / 5);

@@ -61,11 +61,11 @@ export const ALL_TUNNELS: readonly Tunnel[] = [
   ...['SRV', 'MX', 'CNAME', 'A'].flatMap((type) => everyCodec(type, CODECS)),
   iodine('with CNAME, without lazy mode', '-T', 'CNAME', '-L', '0'),
   iodine('with TXT, small fragments', '-T', 'TXT', '-m', '100'),
-  iodine('with A, short names', '-T', 'A', '-M', '100'),
-  { ...iodine('with MX, slowly', '-T', 'MX', '-L', '0', '-I', '2', '-m', '150', '-M', '120'), octetsPerSecond: 2_048 },
+  iodine('with A, short names', '-T', 'A', '-M', '150'),
+  { ...iodine('with MX, slowly', '-T', 'MX', '-L', '0', '-I', '2', '-m', '150', '-M', '120'), octetsPerSecond: 4_096 },
   dns2tcp('with KEY', '-T', 'KEY'),
-  { ...dns2tcp('with TXT, slowly', '-T', 'TXT'), octetsPerSecond: 2_048 },
-  { ...dns2tcp('with KEY, slowly', '-T', 'KEY'), octetsPerSecond: 2_048 },
+  { ...dns2tcp('with TXT, slowly', '-T', 'TXT'), octetsPerSecond: 4_096 },
+  { ...dns2tcp('with KEY, slowly', '-T', 'KEY'), octetsPerSecond: 4_096 },
 ];
 
 const SERVER_PORT = { iodine: 5301, dns2tcp: 5302 } as const;

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openDomainAges } from '../../src/storage/domain-ages.ts';
 import { ORDINARY_ADDRESS, RESOLV_CONF } from '../lab/clients.ts';
 import { askForAll, type EverydayTool } from '../lab/everyday-tools.ts';
 import { type Kennel, type KennelSettings, startKennelIn } from '../lab/kennel-process.ts';
 import { FULL, reportThefts, SEED, type TheftRow } from '../lab/live-report.ts';
 import { createLab, INTERNET_ADDRESS, type Lab } from '../lab/namespaces.ts';
+import { REGISTRY_OUT_OF_REACH, registeredLongAgo } from '../lab/old-domains.ts';
 import { startPlainResolver } from '../lab/plain-resolver.ts';
 import { toolPath } from '../lab/required-tools.ts';
 import { seededRandom } from '../lab/seeded-random.ts';
@@ -203,9 +203,7 @@ describe.each(Object.entries(CASES) as ['new' | 'old', string][])('through Kenne
   let kennel: Kennel;
   const stolenSoFar: Stolen[] = [];
   beforeAll(async () => {
-    kennel = await startKennelIn(lab, settings(condition === 'old'), (stateFolder) => {
-      if (condition === 'old') rememberAges(stateFolder);
-    });
+    kennel = await startKennelIn(lab, settings(condition === 'old'), registeredLongAgo(condition === 'old' ? domains : []));
   });
   afterAll(async () => {
     if (!kennel) return;
@@ -275,20 +273,9 @@ function settings(withAges: boolean): KennelSettings {
   return {
     mode: 'enforce',
     upstreams: [`udp://${INTERNET_ADDRESS}`],
-    // What is remembered is used; nobody answers at this address.
-    reputation: withAges ? { rdapBaseUrl: `http://${INTERNET_ADDRESS}:1/`, whois: 'off' } : 'off',
+    reputation: withAges ? REGISTRY_OUT_OF_REACH : 'off',
     policies: [{ name: 'agents', match: {}, preset: 'agent', default: 'allow' }],
   };
-}
-
-/** As if the registry had been asked for each of the thief's domains two days ago. */
-function rememberAges(stateFolder: string): void {
-  const opened = openDomainAges(join(stateFolder, 'domain-ages.sqlite'));
-  if (opened.kind === 'error') throw new Error(opened.message);
-  for (const domain of domains) {
-    opened.ages.put({ domain, outcome: 'registered', registeredAtMs: Date.UTC(2009, 3, 2), lookedUpAtMs: Date.now() - 2 * 86_400_000 });
-  }
-  opened.ages.close();
 }
 
 async function neighbourResolves(): Promise<boolean> {
