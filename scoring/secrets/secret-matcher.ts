@@ -181,12 +181,14 @@ export class SecretMatcher {
     const weighed = hits ?? new Map<number, Piece>();
     for (const [secret, seen] of findings.secrets) {
       const known = new Set([...trail.piecesOf(secret)].flatMap(({ shingles }) => shingles));
+      const isKnown = known.size > 0;
       const sofar = weighed.get(secret);
       for (const shingle of sofar?.shingles ?? []) known.add(shingle);
       // The same shingle twice tells no more than once, nor do its characters.
       const fresh = seen.filter(({ cheap }) => !known.has(cheap) && known.add(cheap));
       const old = seen.filter((shingle) => !fresh.includes(shingle));
-      const bits = bitsOf(text, newFrom, endsOf(fresh), endsOf(old));
+      // What stands before the new name was weighed with it, unless nothing of this secret had been recognised yet.
+      const bits = bitsOf(text, isKnown ? newFrom : 0, endsOf(fresh), endsOf(old));
       const shingles = [...(sofar?.shingles ?? []), ...fresh.map(({ cheap }) => cheap)];
       // The readings of a name are readings of the same characters.
       weighed.set(secret, { secret, shingles, bits: Math.max(sofar?.bits ?? 0, bits) });
@@ -273,26 +275,34 @@ function endsOf(shingles: readonly SeenShingle[]): number[] {
   return shingles.map(({ end }) => end);
 }
 
-/** The bits of the new characters that shingles cover and older ones do not, given where each ends. */
+/** The bits of the new characters that shingles cover and older ones do not, given where each ends: their part of the row's weight. */
 function bitsOf(text: string, newFrom: number, ends: readonly number[], olderEnds: readonly number[]): number {
   const covered = new Uint8Array(text.length);
-  for (const end of ends) cover(covered, text, end, 1);
-  for (const end of olderEnds) cover(covered, text, end, 0);
+  for (const end of ends) cover(covered, text, end, NEW);
+  for (const end of olderEnds) cover(covered, text, end, OLD);
   let bits = 0;
   let row = '';
-  for (let place = newFrom; place <= text.length; place++) {
+  let fresh = 0;
+  for (let place = 0; place <= text.length; place++) {
     if (place < text.length && codeOf(text.charCodeAt(place)) > LAST_ALPHANUMERIC) continue;
-    if (covered[place] === 1) row += text.charAt(place);
-    else if (row !== '') {
-      bits += weightBits(row);
+    const mark = covered[place] ?? 0;
+    if (mark !== 0) {
+      row += text.charAt(place);
+      if (mark === NEW && place >= newFrom) fresh += 1;
+    } else if (row !== '') {
+      bits += (weightBits(row) * fresh) / row.length;
       row = '';
+      fresh = 0;
     }
   }
   return bits;
 }
 
+const NEW = 1;
+const OLD = 2;
+
 /** Marks the eight letters and digits whose last stands at `end`. */
-function cover(covered: Uint8Array, text: string, end: number, mark: 0 | 1): void {
+function cover(covered: Uint8Array, text: string, end: number, mark: typeof NEW | typeof OLD): void {
   let left = SHINGLE_LENGTH;
   for (let place = end; place >= 0 && left > 0; place--) {
     if (codeOf(text.charCodeAt(place)) > LAST_ALPHANUMERIC) continue;

@@ -66,7 +66,7 @@ describe('a registered secret', () => {
         const found = cutBy(text, cuts).some((label) => asker.ask('notes.example', [label]).found !== null);
         expect(found).toBe(true);
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   });
 
