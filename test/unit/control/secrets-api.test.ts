@@ -1,6 +1,7 @@
 /** `/v1/secrets`: who may use it, what it takes, and that it gives no value back. */
-import http from 'node:http';
+
 import { mkdtempSync, rmSync } from 'node:fs';
+import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -39,7 +40,10 @@ interface Reply {
 }
 
 function call(method: string, path: string, body?: string, token: string | null = TOKEN): Promise<Reply> {
-  const headers = { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+  const headers = {
+    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+  };
   return new Promise((resolve, reject) => {
     const request = http.request({ socketPath: join(folder, 'sock'), method, path, headers, agent: false }, (response) => {
       let text = '';
