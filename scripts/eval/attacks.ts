@@ -84,7 +84,7 @@ export function encodedAttacks(surroundings: AttackSurroundings, seeds: number):
           const parents = [attackersZone(encoding, random, surroundings)];
           attacks.push({
             group: 'encodings',
-            stream: planned(name, encoding.name, { encoding, chunkSize, pace, types, kind, parents, sessions: 1 }, random),
+            stream: planned(name, encoding.name, { encoding, chunkSize, pace, types, kind, parents, sessions: 1 }, surroundings.seed),
           });
         }
       }
@@ -106,7 +106,7 @@ export function spreadAttacks(surroundings: AttackSurroundings, seeds: number): 
         const types = TYPE_SETS[(at + seed) % 2] ?? ['A'];
         const kind = PAYLOAD_KINDS[seed % PAYLOAD_KINDS.length] ?? 'env';
         const plan = { encoding, chunkSize, pace, types, kind, parents: parentsOf(random), sessions, payloadOctets: 2 * PAYLOAD_OCTETS };
-        attacks.push({ group, stream: planned(name, `${group}, ${encoding.name}`, plan, random) });
+        attacks.push({ group, stream: planned(name, `${group}, ${encoding.name}`, plan, surroundings.seed) });
       }
     }
   };
@@ -200,7 +200,7 @@ export function searchSuffixAttacks(surroundings: AttackSurroundings, seeds: num
       sessions: 1,
       pace: PACES[0],
     } as const;
-    const bare = planned(`search suffix, ${seed}`, 'search suffix', plan, random);
+    const bare = planned(`search suffix, ${seed}`, 'search suffix', plan, surroundings.seed);
     const queries = bare.queries.flatMap((query) => {
       const suffixed = fromPresentation(`${toPresentation(query.qname)}.${suffix}`);
       return suffixed === null
@@ -274,15 +274,27 @@ export function slicedKeyAttacks(surroundings: AttackSurroundings, count: number
   );
 }
 
-function planned(name: string, tool: string, plan: Plan, random: Random): Stream {
+/** The queries are made when they are asked for: all of them at once would take gigabytes. */
+function planned(name: string, tool: string, plan: Plan, seed: string): Stream {
+  return {
+    name,
+    tool,
+    get queries() {
+      return plannedQueries(`${seed} ${name}`, plan);
+    },
+  };
+}
+
+function plannedQueries(seed: string, plan: Plan): StreamQuery[] {
   const { encoding, chunkSize, pace, types, kind, parents, sessions, payloadOctets = PAYLOAD_OCTETS } = plan;
-  const payload = secretPayload(kind, payloadOctets, name);
+  const random = randomFrom('pauses', seed);
+  const payload = secretPayload(kind, payloadOctets, seed);
   const queries: StreamQuery[] = [];
   let atMs = START_MS;
   for (let at = 0; at * chunkSize < payload.length; at++) {
     const chunk = payload.subarray(at * chunkSize, (at + 1) * chunkSize);
     const qname = nameBelow(encoding.encode(chunk, at), parents[at % parents.length] ?? '');
-    if (qname === null) throw new Error(`${name} does not fit into a name`);
+    if (qname === null) throw new Error(`${seed} does not fit into a name`);
     const client = clientAddress(at % sessions);
     const part = { id: at, octets: chunk.length * encoding.readable };
     types.forEach((type, order) => {
@@ -290,7 +302,7 @@ function planned(name: string, tool: string, plan: Plan, random: Random): Stream
     });
     atMs += Math.round(pace.everyMs * (1 - JITTER + 2 * JITTER * random.next()));
   }
-  return { name, tool, queries };
+  return queries;
 }
 
 function attackersZone({ zone }: Encoding, random: Random, surroundings: AttackSurroundings): string {

@@ -81,6 +81,7 @@ class Count {
   readonly #refusedBy = new Map<string, number>();
   readonly #refusals = new Map<string, Refusals>();
   readonly #sessions = new Map<string, SessionResult>();
+  #queries = 0;
   #forwarded = 0;
   #payloadOctets = 0;
   #leakBits = 0;
@@ -96,6 +97,7 @@ class Count {
     const { verdict, reason, score, forwarded, leakBits, qname, parent, index } = decision;
     const session = this.#session(decision);
     session.queries += 1;
+    this.#queries += 1;
     if (forwarded) {
       this.#forwarded += 1;
       this.#leakBits += leakBits;
@@ -143,7 +145,7 @@ class Count {
     return {
       stream: this.#stream.name,
       tool: this.#stream.tool,
-      queries: this.#stream.queries.length,
+      queries: this.#queries,
       forwarded: this.#forwarded,
       payloadOctets: this.#payloadOctets,
       leakBits: this.#leakBits,
