@@ -80,6 +80,8 @@ export interface Naming {
   readonly upstreamOfThisSite: boolean;
   readonly popular: PopularDomains;
   readonly shipped: ShippedNames;
+  /** What was found out before; policies and naming never change, new ones are made instead. */
+  readonly ways: WeakMap<Policy, Map<QName, RoutedName>>;
 }
 
 export const DEFAULT_GROUP = 'default';
@@ -103,6 +105,7 @@ export function compileNaming(
     upstreamOfThisSite: config.upstreams.every((upstream) => isPrivate(upstream.address)),
     popular,
     shipped,
+    ways: new WeakMap(),
   };
 }
 
@@ -117,7 +120,27 @@ function zoneGroup(name: string): string {
   return `zone:${name}`;
 }
 
+/** Names whose way is remembered for each policy: most queries repeat a name, and looking through every list takes a microsecond. */
+const REMEMBERED_WAYS = 4096;
+
 export function classifyName(policy: Policy, naming: Naming, qname: QName, qtype: number): ClassifiedName {
+  let ways = naming.ways.get(policy);
+  if (ways === undefined) {
+    ways = new Map();
+    naming.ways.set(policy, ways);
+  }
+  const known = ways.get(qname);
+  if (known !== undefined) return known;
+  const classified = classify(policy, naming, qname, qtype);
+  // Where a name is routed, its type decides nothing, unless it is a single label.
+  if (classified.kind === 'routed' && labelCount(qname) > 1) {
+    if (ways.size >= REMEMBERED_WAYS) ways.clear();
+    ways.set(qname, classified);
+  }
+  return classified;
+}
+
+function classify(policy: Policy, naming: Naming, qname: QName, qtype: number): ClassifiedName {
   const topic = feedbackTopic(qname);
   if (topic !== null) return { kind: 'feedback', topic };
 
