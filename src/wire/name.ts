@@ -232,8 +232,10 @@ export function toPresentation(name: QName): string {
     if (end > 0) presented[end++] = DOT;
     const labelEnd = at + 1 + length;
     for (at++; at < labelEnd; at++) {
-      const text = PRESENTED[name.charCodeAt(at)] ?? '';
-      for (let index = 0; index < text.length; index++) presented[end++] = text.charCodeAt(index);
+      const octet = name.charCodeAt(at);
+      const text = PRESENTED[octet] ?? '';
+      if (text.length === 1) presented[end++] = octet;
+      else for (let index = 0; index < text.length; index++) presented[end++] = text.charCodeAt(index);
     }
   }
   return presented.toString('latin1', 0, end);
