@@ -46,7 +46,8 @@ let readLength = 0;
  */
 export function nameBits(counts: CountTable | null, labels: readonly string[], count: number = labels.length): number {
   const length = readCells(labels, count);
-  const [ownCells, ownTotals] = [cells, totals];
+  const ownCells = cells;
+  const ownTotals = totals;
   let bits = 0;
   let ratio = 1;
   for (let at = 0; at < length; at++) {

@@ -193,7 +193,8 @@ export class Meters {
     if (name.weight === 0) return { parentBits: 0, sessionBits: 0, fleetBits: 0 };
     const { parent, total, fleet } = this.#scopes(meters, name.parent, nowMs);
     const below = sentBelow(name);
-    const [parentBits, fleetBits] = [name.weight * parent.code.price(below), name.weight * fleet.code.price(below)];
+    const parentBits = name.weight * parent.code.price(below);
+    const fleetBits = name.weight * fleet.code.price(below);
     return { parentBits, sessionBits: name.unlisted ? name.weight * total.code.price(sentWhole(name)) : 0, fleetBits };
   }
 
@@ -236,7 +237,8 @@ export class Meters {
    */
   read(meters: SessionMeters, parentName: string, budgets: Budgets, nowMs: number): MeterReading {
     const { parent, total, fleet } = this.#scopes(meters, parentName, nowMs);
-    const [ofParent, ofSession] = [accountOf(parent), accountOf(total)];
+    const ofParent = accountOf(parent);
+    const ofSession = accountOf(total);
     const ofFleet = this.#fleetAccount(fleet, parentName, budgets.parentRefillBitsPerDay, nowMs);
     ofParent.refill(budgets.parentRefillBitsPerDay, nowMs);
     ofSession.refill(budgets.sessionRefillBitsPerDay, nowMs);
@@ -275,14 +277,16 @@ export class Meters {
     const { parent, total, fleet } = this.#scopes(meters, name.parent, nowMs);
     const ofFleet = this.#fleetAccount(fleet, name.parent, name.refillBitsPerDay, nowMs);
     const isFirst = this.firstSentMs(name.parent) === null;
-    const [ofParent, ofTotal] = [accountOf(parent), accountOf(total)];
+    const ofParent = accountOf(parent);
+    const ofTotal = accountOf(total);
     const leases: StoredMeter[] = [];
     const lease = (account: Account, cost: number): number => {
       const leasedBits = account.leaseFor(cost);
       if (leasedBits !== null) leases.push({ ...account.scope, epoch, leasedBits, atMs: nowMs });
       return leasedBits ?? account.leasedBits;
     };
-    const [parentLease, fleetLease] = [lease(ofParent, price.parentBits), lease(ofFleet, price.fleetBits)];
+    const parentLease = lease(ofParent, price.parentBits);
+    const fleetLease = lease(ofFleet, price.fleetBits);
     const totalLease = name.unlisted ? lease(ofTotal, price.sessionBits) : ofTotal.leasedBits;
     if (leases.length > 0 || isFirst) this.#save(leases, isFirst ? { parent: name.parent, atMs: nowMs } : null);
 
@@ -466,7 +470,7 @@ function fleetOf(refillBitsPerDay: number): string {
 }
 
 function accountOf(meter: Meter): Account {
-  const [account] = meter.accounts;
+  const account = meter.accounts[0];
   if (account === undefined) throw new Error(`the meter ${meter.key} has no account`);
   return account;
 }
