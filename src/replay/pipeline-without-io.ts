@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly exchange: (group: string, permit: SendPermit) => Promise<ExchangeResult>;
   /** Nobody's age is known when absent. */
   readonly ages?: DomainAges;
+  /** The forms of well-known keys alone when absent. */
+  readonly secrets?: SecretMatcher;
   readonly onJudged?: NonNullable<Pipeline['onJudged']>;
   /** What the caller wants to hear; the rest goes nowhere. */
   readonly metrics?: Partial<PipelineMetrics>;
@@ -78,7 +80,7 @@ export function pipelineWithoutIo(config: Config, surroundings: Surroundings): P
     ),
     groupsTrustedForAd: new Set(),
     ages: surroundings.ages ?? AGES_UNKNOWN,
-    secrets: new SecretMatcher(),
+    secrets: surroundings.secrets ?? new SecretMatcher(),
     decisions: { record: () => undefined },
     metrics: { ...NOTHING_COUNTED, ...surroundings.metrics },
     ...(surroundings.onJudged === undefined ? {} : { onJudged: surroundings.onJudged }),

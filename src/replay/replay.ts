@@ -7,6 +7,7 @@
  */
 import type { Verdict } from '../../scoring/decide.ts';
 import type { DomainAge, Signal } from '../../scoring/observation.ts';
+import type { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
 import { questionKey } from '../cache/question-key.ts';
 import type { Config } from '../config/config.ts';
 import { actOnLookUp } from '../pipeline/apply-mode.ts';
@@ -83,6 +84,8 @@ export interface ReplayOptions {
   readonly config: Config;
   /** Domain ages by ICANN registrable domain, as they were at the time; all unknown when absent. */
   readonly ages?: (icannDomain: string) => DomainAge;
+  /** Registered secrets; the forms of well-known keys alone when absent. */
+  readonly secrets?: SecretMatcher;
   /**
    * `absent` (default): of an answer only RCODE and TTL count; what it holds is neither scored nor checked against blocks and
    * rebinding. `captured`: `records` are served, scored and checked.
@@ -148,6 +151,7 @@ export class Replay {
       clock,
       exchange: (group, permit) => this.#exchange(group, permit),
       ...(ages === undefined ? {} : { ages: { ageDays: ages, knownAgeDays: ages } }),
+      ...(options.secrets === undefined ? {} : { secrets: options.secrets }),
       answersAreAssumed: !this.#captured,
       onJudged: (judgement, acting) => {
         this.#judgement = judgement;

@@ -68,6 +68,19 @@ export function isSecretName(name: string): boolean {
   return NAME_FORM.test(name);
 }
 
+/** Watches for what the config names and for nothing else, under a key of this process: for runs that keep no state. */
+export function watchConfigured(fromConfig: readonly NewSecret[], key: HashKey): SecretMatcher | { readonly problem: string } {
+  const watched: WatchedSecret[] = [];
+  for (const { name, kind, value } of fromConfig) {
+    const watching = watchSecret(name, kind, trimmed(value), key);
+    if (watching.kind === 'refused') return { problem: `the secret ${name} ${watching.problem}` };
+    watched.push(watching.secret);
+  }
+  const matcher = new SecretMatcher(key);
+  matcher.watch(watched);
+  return matcher;
+}
+
 /** Hashes what the config names and reads what is kept; the values are forgotten on return. */
 export function openRegisteredSecrets(options: RegisteredSecretsOptions): OpenSecrets {
   const { file, key, fromConfig, wallMs } = options;

@@ -2,13 +2,17 @@
  * `kennel replay`: what Kennel makes of recorded traffic. Captures and query logs go through the pipeline of the running product at
  * the times they were recorded; nothing is sent and nothing is kept but the decisions that are asked for.
  */
+import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import type { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
 import type { Config } from '../config/config.ts';
 import type { Mode } from '../pipeline/ports.ts';
 import { mergeRecordings, type RecordingEvents, UnreadableRecording } from '../replay/open-recording.ts';
 import { ASSUMED_TTL_SECONDS, Replay, type ReplayDecision, UNANSWERED_MS } from '../replay/replay.ts';
 import type { ReplaySummary } from '../replay/replay-tally.ts';
 import { FORMAT_NAMES } from '../replay/sniff.ts';
+import { readSecret } from '../secrets/read-secret.ts';
+import { type NewSecret, watchConfigured } from '../secrets/registered-secrets.ts';
 import { plainText } from '../telemetry/plain-text.ts';
 import { typeName } from '../wire/codes.ts';
 import { toPresentation } from '../wire/name.ts';
@@ -69,6 +73,11 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
     for (const message of loaded.messages) io.stderr.write(`${message}\n`);
     return 2;
   }
+  const secrets = secretsOf(loaded.config);
+  if ('problem' in secrets) {
+    io.stderr.write(`${plainText(secrets.problem)}\n`);
+    return 2;
+  }
   const output = options.decisions === null ? null : openOutput(options.decisions, files);
   if (output !== null && 'problem' in output) {
     io.stderr.write(`--decisions: ${plainText(output.problem)}\n`);
@@ -76,7 +85,7 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
   }
 
   try {
-    return await replayAll(options, loaded.config, output, io);
+    return await replayAll(options, new Replay({ config: loaded.config, secrets }), loaded.config.mode, output, io);
   } catch (error) {
     if (!(error instanceof UnreadableRecording)) throw error;
     io.stderr.write(`${plainText(error.message)}\n`);
@@ -86,12 +95,29 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
   }
 }
 
-async function replayAll(options: ReplayVerbOptions, config: Config, output: DecisionOutput | null, io: VerbIo): Promise<number> {
+/** The secrets that the config names, hashed under a key of this run; those of a state folder stay there. */
+function secretsOf(config: Config): SecretMatcher | { readonly problem: string } {
+  const read: NewSecret[] = [];
+  for (const { name, kind, file } of config.secrets) {
+    const secret = readSecret(file);
+    if ('problem' in secret) return { problem: `the secret ${name}: ${secret.problem}` };
+    read.push({ name, kind, value: secret.value });
+  }
+  const key = randomBytes(8);
+  return watchConfigured(read, { low: key.readUInt32LE(0), high: key.readUInt32LE(4) });
+}
+
+async function replayAll(
+  options: ReplayVerbOptions,
+  replay: Replay,
+  mode: Mode,
+  output: DecisionOutput | null,
+  io: VerbIo,
+): Promise<number> {
   const { files, ports, json } = options;
   const progress = new Progress(io, files);
   const reports = new Map(files.map((file): [string, FileReport] => [file, { file, format: null, problems: 0, leftOut: {} }]));
   const events = eventsOf(reports, progress, io);
-  const replay = new Replay({ config });
   try {
     for await (const batch of mergeRecordings(files, { ports, nowMs: Date.now() }, events)) {
       for (const query of batch) {
@@ -104,7 +130,7 @@ async function replayAll(options: ReplayVerbOptions, config: Config, output: Dec
     progress.clear();
   }
   const summary = await replay.finish();
-  const whole = { mode: config.mode, summary, files: [...reports.values()] };
+  const whole = { mode, summary, files: [...reports.values()] };
   io.stdout.write(json ? jsonText(summaryJson(whole)) : readable(whole));
   return summary.verdicts.refuse + summary.verdicts.quarantine > 0 ? 1 : 0;
 }

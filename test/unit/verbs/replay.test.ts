@@ -109,6 +109,25 @@ describe('kennel replay', () => {
     expect(summary.verdicts['allow']).toBe(30);
   });
 
+  test('a secret of the config that is found quarantines at once and is written nowhere', async () => {
+    const secret = 'zQ4vT9kLw2Xr7Bn5Hd8Jm3Fs6Py1Gc0A';
+    const config = join(folder, 'kennel.yaml');
+    writeFileSync(join(folder, 'token'), `${secret}\n`);
+    writeFileSync(
+      config,
+      `mode: enforce\nupstreams: ["udp://192.0.2.53"]\nsecrets: [{ name: deploy-token, file: ${join(folder, 'token')} }]\n`,
+    );
+    const file = write(
+      'log',
+      `{"ts":1,"client":"10.0.0.5","qname":"${Buffer.from(secret).toString('hex').slice(0, 60)}.example.com","qtype":"A"}\n`,
+    );
+    const out = join(folder, 'out');
+    const finished = await replay([file, '--config', config, '--json', '--decisions', out]);
+    expect(summaryOf(finished).quarantines).toMatchObject([{ reason: 'secret', qname: '(redacted).example.com' }]);
+    expect(decisionsIn(out)).toMatchObject([{ verdict: 'quarantine', forwarded: false, qname: '(redacted).example.com' }]);
+    expect(finished.stdout + readFileSync(out, 'utf8')).not.toContain(Buffer.from(secret).toString('hex').slice(0, 16));
+  });
+
   test('several files are merged by time, whatever their format', async () => {
     const lines = readFileSync(join(FIXTURES, 'kennel.jsonl'), 'utf8').split('\n').slice(0, 5);
     const [even, odd] = [join(folder, 'even'), join(folder, 'odd')];
