@@ -30,6 +30,8 @@ export interface Attack {
   /** Further lines of the policy it needs, as in a config file. */
   readonly policy?: readonly string[];
   readonly sections?: readonly string[];
+  /** Where it is chosen: what is stolen. */
+  readonly payload?: PayloadKind;
   /** The secret that was registered with Kennel before, where there is one. */
   readonly registered?: string;
 }
@@ -84,6 +86,7 @@ export function encodedAttacks(surroundings: AttackSurroundings, seeds: number):
           const parents = [attackersZone(encoding, random, surroundings)];
           attacks.push({
             group: 'encodings',
+            payload: kind,
             stream: planned(name, encoding.name, { encoding, chunkSize, pace, types, kind, parents, sessions: 1 }, surroundings.seed),
           });
         }

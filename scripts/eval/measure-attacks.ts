@@ -26,6 +26,8 @@ export interface AttackRun {
   readonly condition: AttackCondition;
   readonly stream: string;
   readonly tool: string;
+  /** Octets drawn at random, where a text has fewer bits than eight an octet. */
+  readonly randomPayload: boolean;
   readonly queries: number;
   readonly forwarded: number;
   readonly payloadOctets: number;
@@ -90,12 +92,27 @@ const DEFAULT_DENY = [
   '    names: [registry.npmjs.org, github.com, raw.githubusercontent.com, "*.docker.com", pypi.org, files.pythonhosted.org, deb.debian.org]',
 ];
 
-async function run({ group, stream, sections, registered }: Attack, condition: AttackCondition, how: Condition): Promise<AttackRun> {
+async function run(
+  { group, stream, payload, sections, registered }: Attack,
+  condition: AttackCondition,
+  how: Condition,
+): Promise<AttackRun> {
   const change = registered === undefined ? undefined : (pipeline: Pipeline): void => pipeline.secrets.watch([watched(registered)]);
   const result = await runStream(stream, sections === undefined ? how : { ...how, sections }, change);
   const { queries, forwarded, payloadOctets, highestScore } = result;
   const quarantinedAt = result.quarantines[0]?.at ?? null;
-  return { group, condition, stream: stream.name, tool: stream.tool, queries, forwarded, payloadOctets, quarantinedAt, highestScore };
+  return {
+    group,
+    condition,
+    stream: stream.name,
+    tool: stream.tool,
+    randomPayload: payload === 'keys',
+    queries,
+    forwarded,
+    payloadOctets,
+    quarantinedAt,
+    highestScore,
+  };
 }
 
 /** As `kennel secret add` registers it. */

@@ -73,6 +73,12 @@ export function targetsOf(attacks: readonly AttackRun[], benign: readonly Benign
       ),
     ),
     most('encodings-most', 'the same, the worst run', 96, oneParent),
+    most(
+      'encodings-random',
+      'the same, the worst run that stole random octets',
+      96,
+      oneParent.filter((run) => run.randomPayload),
+    ),
     most('search-suffix', 'names repeated under a search suffix', 96, groups('under a search suffix')),
     most('spread', 'spread over 40-100 parents', 256, [...groups('40 parents', '100 parents')]),
     most('spread-256', 'spread over 256 parents', 256, [
@@ -100,7 +106,12 @@ export function targetsOf(attacks: readonly AttackRun[], benign: readonly Benign
       0,
       unattended.filter((run) => run.group.startsWith('one query: registered')),
     ),
-    most('registered-slices', 'a registered key of 36 octets in slices of 6, octets', 6, groups('registered key in slices of 6 octets')),
+    most(
+      'registered-slices',
+      'a registered key of 36 octets in slices of 6: half of it at most',
+      18,
+      groups('registered key in slices of 6 octets'),
+    ),
     keyTarget(
       'key-shaped',
       'one key of a well-known form in one query, arrived',
