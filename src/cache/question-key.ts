@@ -6,5 +6,11 @@ import type { QName } from '../wire/name.ts';
 
 /** Injective for group ids without NUL: the first NUL ends the group, the next char is the type, the rest is the name. */
 export function questionKey(group: string, qname: QName, qtype: number): string {
-  return `${group}\0${String.fromCharCode(qtype)}${qname}`;
+  // One query asks for its key several times.
+  if (qname !== last.qname || qtype !== last.qtype || group !== last.group) {
+    last = { group, qname, qtype, key: `${group}\0${String.fromCharCode(qtype)}${qname}` };
+  }
+  return last.key;
 }
+
+let last = { group: '', qname: '' as QName, qtype: -1, key: '' };

@@ -21,13 +21,22 @@ export function ttlFromWire(value: number): number {
 const LOCAL_MNAME = fromLabels(['kennel', 'internal']) ?? ROOT;
 const LOCAL_RNAME = fromLabels(['nobody', 'invalid']) ?? ROOT;
 
-/** The SOA of a negative answer made here: `minimumSeconds` and `ttlSeconds` bound its caching (RFC 2308 §5). */
-export function soaRecord(owner: QName, ttlSeconds: number, minimumSeconds: number): ResourceRecord {
+const SOA_TEMPLATE = soaTemplate();
+
+/** Both names, serial 1, refresh, retry and expire of an hour, 20 minutes and a week; the minimum is filled in. */
+function soaTemplate(): Uint8Array {
   const names = LOCAL_MNAME.length + LOCAL_RNAME.length;
   const rdata = new Uint8Array(names + 20);
   rdata.set(toOctets(LOCAL_MNAME));
   rdata.set(toOctets(LOCAL_RNAME), LOCAL_MNAME.length);
-  for (const [index, value] of [1, 3600, 1200, 604_800, minimumSeconds].entries()) writeUint32(rdata, names + index * 4, value);
+  for (const [index, value] of [1, 3600, 1200, 604_800].entries()) writeUint32(rdata, names + index * 4, value);
+  return rdata;
+}
+
+/** The SOA of a negative answer made here: `minimumSeconds` and `ttlSeconds` bound its caching (RFC 2308 §5). */
+export function soaRecord(owner: QName, ttlSeconds: number, minimumSeconds: number): ResourceRecord {
+  const rdata = new Uint8Array(SOA_TEMPLATE);
+  writeUint32(rdata, rdata.length - 4, minimumSeconds);
   return { owner, type: RRTYPE.SOA, class: RRCLASS.IN, ttlSeconds, rdata };
 }
 
