@@ -93,8 +93,9 @@ function scopeOf({ parents, sessions, pauseSeconds, rentedBelow }: Omit<Theft, '
 }
 const titleOf = (theft: Theft) => `${theft.tool}, ${theft.encoding.name}${scopeOf(theft)}`;
 
-const MAX_NAMES = 160;
-const PAYLOAD_OCTETS = 1_024;
+/** Several times what a budget lets through; in the short form less of it, as every name starts a process. */
+const MAX_NAMES = FULL ? 160 : 80;
+const PAYLOAD_OCTETS = FULL ? 1_024 : 640;
 
 /** A busy machine may lose one answer on the way; a tool that gives up on it leaves that name out. */
 const CONTROL_SHARE = 0.95;
@@ -258,15 +259,14 @@ describe('through Kennel with default deny', () => {
     reportThefts('Everyday tools through Kennel with default deny', rows);
   });
 
-  test.each(THEFTS.filter(({ pauseSeconds }) => !pauseSeconds).map((theft) => [titleOf(theft), theft] as const))(
-    '%s: nothing reaches the thief',
-    async (_title, theft) => {
-      const stolen = await steal(theft, 'deny');
-      stolenSoFar.push(stolen);
-      expect(stolen).toMatchObject({ reached: 0, octets: 0 });
-      expect(await neighbourResolves(), 'the neighbour resolves').toBe(true);
-    },
-  );
+  test.each(
+    THEFTS.filter(({ pauseSeconds }, index) => !pauseSeconds && (FULL || index < 4)).map((theft) => [titleOf(theft), theft] as const),
+  )('%s: nothing reaches the thief', async (_title, theft) => {
+    const stolen = await steal(theft, 'deny');
+    stolenSoFar.push(stolen);
+    expect(stolen).toMatchObject({ reached: 0, octets: 0 });
+    expect(await neighbourResolves(), 'the neighbour resolves').toBe(true);
+  });
 });
 
 function settings(withAges: boolean): KennelSettings {
