@@ -69,7 +69,7 @@ async function main(what: string, folder: string, seed: string): Promise<void> {
   let refusedByBudget = 0;
   let flags = 0;
   for (const { stream, own, kind, sections } of benignStreams(folder, seed, SMALL, isTaken)) {
-    if (kind === 'lists') continue;
+    if (kind === 'lists' || kind === 'site') continue;
     const condition = { preset: own[0] ?? 'interactive', age, policy, ...(sections === undefined ? {} : { sections }) };
     const result = await runStream(stream, condition, sections === undefined ? change : undefined);
     benignQueries += result.queries;
