@@ -345,8 +345,11 @@ export function refusalsText(benign: readonly BenignRun[]): string {
     .filter((run) => run.own && run.kind !== 'lists')
     .map((run) => {
       const refusals = [...run.result.refusals].sort((a, b) => b.queries - a.queries || (a.parent < b.parent ? -1 : 1));
-      const shown = refusals.slice(0, PARENTS_SHOWN);
-      const rest = refusals.slice(PARENTS_SHOWN);
+      // All that the score refused, and of what a spent budget or first contact refused the most.
+      const byScore = refusals.filter((one) => one.reason === 'score');
+      const others = refusals.filter((one) => one.reason !== 'score');
+      const shown = [...byScore, ...others.slice(0, PARENTS_SHOWN)];
+      const rest = others.slice(PARENTS_SHOWN);
       return [
         `## ${run.stream} (${run.kind}), ${run.preset}, ages ${run.ages}`,
         '',
