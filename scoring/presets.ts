@@ -2,6 +2,7 @@
  * Thresholds and budgets of each preset, every number with its source.
  * Data only: comparing a score or a charge with them is `decide.ts`, keeping count is the caller's work.
  */
+import { FITTED_THRESHOLDS } from './model/weights.ts';
 import type { Budgets, Thresholds } from './observation.ts';
 
 export type PresetName = 'interactive' | 'agent' | 'batch' | 'scheduled' | 'homelab';
@@ -15,8 +16,8 @@ export interface Preset {
   readonly dohEndpoints: 'refuse' | 'score';
 }
 
-/** Chosen on the development captures; the table in `scoring/README.md` shows what they give. */
-const THRESHOLDS: Thresholds = { flag: 40, refuse: 60, quarantine: 75 };
+/** Fitted with the points: `docs/evaluation/calibration.md` shows the rule and what they give. */
+const THRESHOLDS: Thresholds = FITTED_THRESHOLDS;
 
 /** 96 bytes below one parent and 256 bytes over all unlisted ones, for good: a workload that runs unattended has few names to learn. */
 const UNATTENDED: Budgets = {

@@ -24,6 +24,7 @@ import { AliasRules } from './policy/aliases.ts';
 import { compileNaming, DEFAULT_GROUP, upstreamGroups } from './policy/classify-name.ts';
 import { compilePolicies } from './policy/policy.ts';
 import { loadPopularDomains } from './policy/popular-domains.ts';
+import { requireModel } from './policy/shipped-file.ts';
 import { createQuarantines, type Quarantines } from './quarantine/quarantine.ts';
 import { randomCharacters } from './quarantine/quarantine-id.ts';
 import { type BackgroundDomainAges, createDomainAges } from './reputation/domain-ages.ts';
@@ -87,8 +88,9 @@ const DAY_MS = 86_400_000;
 
 const CLOCK: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
 
-/** Starts everything or nothing. */
+/** Starts everything or nothing. Throws `DamagedInstallation` when what it would decide by is not what was released. */
 export async function startKennel(config: Config, options: KennelOptions): Promise<StartResult> {
+  requireModel();
   const opened = await openStorage(config.state, randomOctets, {
     decisions: { retention: { days: config.retention.days, rows: 1_000_000 } },
   });

@@ -2,6 +2,7 @@
  * The command line: picks the verb, gives it arguments and environment, ends with its exit code. The only reader of argv and env.
  * Each verb is loaded when it is asked for, so that `serve` does not wait for code it never runs.
  */
+import { DamagedInstallation } from './policy/shipped-file.ts';
 import type { Verb } from './verbs/verb.ts';
 import { version } from './version.ts';
 
@@ -58,6 +59,10 @@ function usage(): string {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (cause) {
+  if (cause instanceof DamagedInstallation) {
+    process.stderr.write(`kennel: ${cause.message}\n`);
+    process.exit(RUNTIME_FAILURE);
+  }
   process.stderr.write(`kennel: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`);
   // A bug may have left sockets and threads open; ending is safer than going on half started.
   process.exit(RUNTIME_FAILURE);

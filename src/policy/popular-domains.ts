@@ -3,8 +3,8 @@
  *
  * Exact names and no hashes: the table is public, so an attacker could register a name that collides with any short hash.
  */
-import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import { readShippedFile } from './shipped-file.ts';
 
 export interface PopularDomains {
   /** `icannDomain` in presentation form. */
@@ -12,11 +12,9 @@ export interface PopularDomains {
   readonly size: number;
 }
 
-const SHIPPED = new URL('../../blocklists/popular-domains.txt.gz', import.meta.url);
-
-/** Reads the shipped table. Throws when it is missing or damaged: the installation is broken. */
-export function loadPopularDomains(file: URL = SHIPPED): PopularDomains {
-  return popularDomains(gunzipSync(readFileSync(file)).toString('latin1'));
+/** Reads the shipped table. Throws `DamagedInstallation` when it is not the one of this release. */
+export function loadPopularDomains(): PopularDomains {
+  return popularDomains(gunzipSync(readShippedFile('popular-domains.txt.gz')).toString('latin1'));
 }
 
 /**

@@ -2,10 +2,10 @@
  * The hand-written tables in `blocklists/`: legitimate encoders and hosts of public encrypted resolvers.
  * Owns reading and look-up; what a name there leads to is `classify-name.ts`, where the entries come from stands in the files.
  */
-import { readFileSync } from 'node:fs';
 import type { QName } from '../wire/name.ts';
 import { parseDomainName } from './name-pattern.ts';
 import { NameTrie } from './name-trie.ts';
+import { readShippedFile } from './shipped-file.ts';
 
 /** One line of a table. */
 export interface ShippedName {
@@ -23,9 +23,9 @@ export type ShippedNames = NameTrie<ShippedEntry>;
 
 export type ShippedTable = 'encoders' | 'doh-endpoints' | 'shared-parents';
 
-/** The entries of a shipped table, in its order. Throws when it is missing or a line is not one: the installation is broken. */
+/** The entries of a shipped table, in its order. Throws `DamagedInstallation` when it is not the one of this release. */
 export function readShippedTable(table: ShippedTable): ShippedName[] {
-  return readTable(readFileSync(new URL(`../../blocklists/${table}.txt`, import.meta.url), 'utf8'));
+  return readTable(readShippedFile(`${table}.txt`).toString('utf8'));
 }
 
 /** Reads lines of three columns, separated by tabs; lines that start with `#` are comments. */

@@ -163,20 +163,12 @@ policies:
 });
 
 describe('keys', () => {
-  test.each([
-    'lists',
-    'events',
-    'kubernetes',
-    'firewall',
-    'shared',
-    'proxyProtocol',
-    'trustedIdentity',
-    'workers',
-    'transport',
-    'phases',
-  ])('%s belongs to a later version and is not called unknown', (key) => {
-    expect(refused(`mode: observe\n${key}: {}`)).toEqual([`kennel.yaml:2:1 ${key}: is not supported by this version`]);
-  });
+  test.each(['lists', 'events', 'kubernetes', 'firewall', 'shared', 'proxyProtocol', 'trustedIdentity', 'workers', 'transport', 'phases'])(
+    '%s belongs to a later version and is not called unknown',
+    (key) => {
+      expect(refused(`mode: observe\n${key}: {}`)).toEqual([`kennel.yaml:2:1 ${key}: is not supported by this version`]);
+    },
+  );
   test('an unknown key without a likeness lists the known ones', () => {
     expect(refused('mode: observe\nlisten: { quic: [] }')).toEqual(['kennel.yaml:2:11 listen.quic: unknown key; known here: dns, control']);
   });

@@ -52,8 +52,8 @@ describe('the assessment', () => {
     const name = '4157535f5345435245545f303d705479474a4d754862454c333149654c32.x';
     const tried = (fanOut: number, parentBits: number) =>
       assess(observation(name, { fanOut, parentQueries: fanOut }, { parentBits, leakBits: 300 })).score;
-    expect(tried(8, 700)).toBeGreaterThanOrEqual(refuse);
-    expect(tried(64, 768)).toBeGreaterThanOrEqual(quarantine);
+    expect(tried(16, 700)).toBeGreaterThanOrEqual(refuse);
+    expect(tried(256, 768)).toBeGreaterThanOrEqual(quarantine);
   });
 
   test('quarantines a TXT tunnel within ten queries though none of them was sent', () => {
