@@ -49,10 +49,14 @@ export function loadShippedNames(): ShippedNames {
   return shipped;
 }
 
-/** An endpoint of kind `site` is a web site too, so the names below it are not meant. */
+/**
+ * Of an encoder of kind `site` only the tenants' own names are meant: below them a tenant writes what he likes. An endpoint of kind
+ * `site` is a web site too, so the names below it are not meant.
+ */
 export function compileShippedNames(encoders: readonly ShippedName[], endpoints: readonly ShippedName[]): ShippedNames {
   const names: ShippedNames = new NameTrie();
-  for (const { name } of encoders) names.add({ kind: 'any-depth', base: name }, { kind: 'encoder', encoder: name });
+  for (const { name, kind } of encoders)
+    names.add({ kind: kind === 'site' ? 'one-label' : 'any-depth', base: name }, { kind: 'encoder', encoder: name });
   for (const { name, kind } of endpoints)
     names.add({ kind: kind === 'site' ? 'exact' : 'any-depth', base: name }, { kind: 'doh-endpoint' });
   return names;

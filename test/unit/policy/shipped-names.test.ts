@@ -16,7 +16,7 @@ const TABLES = {
 };
 
 const KINDS = {
-  encoders: ['reputation', 'dnsbl', 'mail', 'device', 'tenant', 'content', 'telemetry'],
+  encoders: ['reputation', 'dnsbl', 'mail', 'device', 'tenant', 'site', 'content', 'telemetry'],
   'doh-endpoints': ['resolver', 'site'],
   'shared-parents': ['oast', 'request-bin', 'tunnel', 'dynamic-dns', 'reflector', 'malicious'],
 };
@@ -103,10 +103,17 @@ describe('with the shipped tables', () => {
     ['web-1234567.eu-west-1.elb.amazonaws.com', 'amazonaws.com'],
     ['d111111abcdef8.cloudfront.net', 'cloudfront.net'],
     ['192-168-1-10.0123456789abcdef.plex.direct', 'plex.direct'],
+    ['project-git-main-1cj2nivb9.vercel.app', 'vercel.app'],
     ['spamhaus.org', 'spamhaus.org'],
   ])('%s is metered below the encoder %s', (asked, encoder) => {
     expect(route(asked)).toMatchObject({ standing: 'encoder', encoder: name(encoder), dohEndpoint: false });
   });
+  test.each(['4157535f53454352.tenant.workers.dev', 'data.tenant.github.io', 'x.y.z.pages.dev'])(
+    '%s lies below a tenant, who is a parent that nobody vouches for',
+    (asked) => {
+      expect(route(asked)).toMatchObject({ standing: 'unlisted', encoder: null });
+    },
+  );
   test.each(['profile.trafficmanager.net', 'property.akadns.net', 'www.customer.com.cdn.cloudflare.net', 'spamhaus.org.evil.example'])(
     '%s is no encoder: its owner is shown queries, or it only looks like one',
     (asked) => {
