@@ -2,7 +2,8 @@
  * When a parent is new to everybody: unlisted, never asked for by the fleet until lately, and nothing known about its age.
  * Owns the rule and how much one name may say meanwhile; the comparison is `decide.ts`'s, switching it on the policy's.
  */
-import type { DomainAge } from './observation.ts';
+import { KNOWN_NAMES_RESERVE_BITS } from './decide.ts';
+import type { Budgets, DomainAge } from './observation.ts';
 
 /** A domain younger than this is as good as unknown: what is registered for one attack is rarely older. */
 const YOUNG_DAYS = 30;
@@ -14,13 +15,11 @@ const YOUNG_DAYS = 30;
 const KNOWN_AFTER_DAYS = 7;
 
 /**
- * What all names below a parent may cost a session together while the parent is new: 32 octets, so that a key of 36 does not leave in
- * pieces either. Half of what the tightest preset lets out below a parent that is known.
+ * What a session may spend below a parent while the parent is new, on names, further types and repeats together: 32 octets, so that a
+ * key of 36 does not leave in pieces either. Repeats too: whoever gets no new name would otherwise spend the whole ordinary budget on
+ * names of few bits, and get more octets of a text out than without this rule. A third of what the tightest preset lets out.
  */
 export const FIRST_CONTACT_TOTAL_BITS = 256;
-
-/** The apex and its types stay below this (2 to 5 bits), and pass although the total is used up. */
-const APEX_BITS = 6;
 
 /** Whether names below the parent get only a few bits. `parentKnownDays`: since the fleet first sent a name below it, 0 for never. */
 export function isFirstContact(age: DomainAge, parentKnownDays: number): boolean {
@@ -29,7 +28,15 @@ export function isFirstContact(age: DomainAge, parentKnownDays: number): boolean
   return parentKnownDays < KNOWN_AFTER_DAYS;
 }
 
-/** Bits a new name may cost: what the policy gives one name, or what is left of the total. `parentBits`: spent below the parent. */
+/** The budgets below a parent that is new to everybody. Once they are spent, known names are kept as with any spent budget. */
+export function firstContactBudgets(budgets: Budgets): Budgets {
+  return { ...budgets, parentBits: Math.min(budgets.parentBits ?? FIRST_CONTACT_TOTAL_BITS, FIRST_CONTACT_TOTAL_BITS) };
+}
+
+/**
+ * Bits a new name may cost: what the policy gives one name, or what is left of the total without the part that is for known names.
+ * `parentBits`: spent below the parent. The apex is not asked here: its types cost 2 to 5 bits, are few, and come from the ordinary budget.
+ */
 export function firstContactLimit(nameBits: number, parentBits: number): number {
-  return Math.max(Math.min(nameBits, FIRST_CONTACT_TOTAL_BITS - parentBits), APEX_BITS);
+  return Math.max(0, Math.min(nameBits, FIRST_CONTACT_TOTAL_BITS - KNOWN_NAMES_RESERVE_BITS - parentBits));
 }

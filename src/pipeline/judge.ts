@@ -4,8 +4,8 @@
  */
 import { assess } from '../../scoring/assess.ts';
 import { type DecideInput, decide, type Verdict } from '../../scoring/decide.ts';
-import { firstContactLimit, isFirstContact } from '../../scoring/first-contact.ts';
-import type { Assessment, Observation } from '../../scoring/observation.ts';
+import { firstContactBudgets, firstContactLimit, isFirstContact } from '../../scoring/first-contact.ts';
+import type { Assessment, Budgets, Observation } from '../../scoring/observation.ts';
 import { budgetsFor } from '../../scoring/presets.ts';
 import type { Asked } from '../../scoring/profile/session-profile.ts';
 import type { SecretFound, SecretSearch } from '../../scoring/secrets/secret-matcher.ts';
@@ -18,6 +18,7 @@ import type { KeptQuestion, ScopeKind } from '../session/kept-names.ts';
 import type { MeteredName, Price } from '../session/meters.ts';
 import type { HeldRefusal, Session } from '../session/session.ts';
 import type { QName } from '../wire/name.ts';
+import { knownParent } from './known-parent.ts';
 import type { Pipeline } from './pipeline.ts';
 import { type Planning, planKeeping, spentScope } from './plan-keeping.ts';
 import type { CachedAnswer } from './ports.ts';
@@ -51,14 +52,14 @@ export interface Judgement {
   readonly searched: SecretSearch;
   /** Nobody asked below its parent until lately and nothing is known about it: the name gets only a few bits. */
   readonly firstContact: boolean;
+  /** Without what first contact takes away. */
+  readonly budgets: Budgets;
   /** The list entry that the verdict follows from or that covers the name. */
   readonly entry: ListEntry | null;
 }
 
 /** Bits count in full for a name nobody vouches for. The bound on what leaves is the budget divided by the weight. */
 const WEIGHT = { trusted: 0, allowlisted: 0.1, popular: 0.1, encoder: 1, unlisted: 1 } as const;
-
-const MS_PER_DAY = 86_400_000;
 
 /** What judging needs of the pipeline: nothing that sends, stores or records. */
 export type Judging = Pick<Pipeline, 'inFlight' | 'ages' | 'secrets'> & Planning & { readonly cache: Pick<Pipeline['cache'], 'peek'> };
@@ -71,8 +72,8 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const unlisted = routed.standing === 'unlisted';
   const weight = routed.entry?.exact === true ? 0 : WEIGHT[routed.standing];
   const { allLabels, labelsAllowed, features, hash } = measuredName(qname, domain, session.profile.hashKey);
-  const budgets = budgetsFor(policy.budgets, routed.encoder);
-  const { parentRefillBitsPerDay: refillBitsPerDay } = budgets;
+  const ordinaryBudgets = budgetsFor(policy.budgets, routed.encoder);
+  const { parentRefillBitsPerDay: refillBitsPerDay } = ordinaryBudgets;
   const { parent, labels } = domain;
   const metered: MeteredName = { parent, labels, allLabels, key: qname, qtype, weight, unlisted, refillBitsPerDay };
   const searched = k.secrets.search(metered, session.trail);
@@ -82,16 +83,18 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const lookUp = peek(k, routed.group, qname, qtype, nowMs);
   const wouldSend = lookUp.kind === 'send' && !quarantined;
   const price = wouldSend ? k.meters.price(session.meters, metered, wallMs) : null;
-  const { spent, remaining } = k.meters.read(session.meters, domain.parent, budgets, wallMs);
+  const known = knownParent(k, domain, wallMs);
+  const age = unlisted ? known.age : 'unknown';
+  const firstContact = unlisted && policy.firstContactBits !== null && isFirstContact(age, known.knownDays);
+  // The apex and its types are free of the rule the first time: a site that nobody knows is reached, and its age then looked up.
+  const limited = firstContact && (labels.length > 0 || k.meters.knowsPair(session.meters, metered, wallMs));
+  const budgets = limited ? firstContactBudgets(ordinaryBudgets) : ordinaryBudgets;
+  const { spent, remaining } = k.meters.read(session.meters, parent, budgets, wallMs);
 
   const typeAllowed = policy.allowedTypes.has(qtype);
   const unforwardable = !typeAllowed || !labelsAllowed;
   const shownParent = searched.inParent ? redactedParent(domain.parent) : domain.parent;
   const asked: Asked = { parent: shownParent, nameHash: hash, qtype, unforwardable, unlisted, atMs: nowMs };
-  const age = domain.icannDomain === null || !unlisted ? 'unknown' : k.ages.knownAgeDays(domain.icannDomain);
-  const firstSentMs = k.meters.firstSentMs(domain.parent);
-  const parentKnownDays = firstSentMs === null ? 0 : Math.max(0, wallMs - firstSentMs) / MS_PER_DAY;
-  const firstContact = unlisted && policy.firstContactBits !== null && isFirstContact(age, parentKnownDays);
   const observation: Observation = {
     name: features,
     qtype,
@@ -101,7 +104,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     leakBits: price?.parentBits ?? 0,
     parentBits: spent.parentBits,
     sessionBits: spent.sessionBits,
-    parentKnownDays,
+    parentKnownDays: known.knownDays,
     dohEndpoint: routed.dohEndpoint,
     secret: secret !== null,
   };
@@ -120,8 +123,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     quarantined,
     secret: secret?.kind ?? null,
     refusedDohEndpoint: routed.dohEndpoint && policy.refuseDohEndpoints,
-    firstContactBits:
-      firstContact && policy.firstContactBits !== null ? firstContactLimit(policy.firstContactBits, spent.parentBits) : null,
+    firstContactBits: limited && policy.firstContactBits !== null ? firstContactLimit(policy.firstContactBits, spent.parentBits) : null,
   };
   const verdict = decide(input);
   const judged = {
@@ -139,6 +141,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     secret,
     searched,
     firstContact,
+    budgets: ordinaryBudgets,
     entry: routed.entry,
   };
 

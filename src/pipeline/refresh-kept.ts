@@ -3,11 +3,11 @@
  * Owns when a scope ends; what may be kept is `plan-keeping.ts`, the question itself leaves by `send.ts`.
  */
 import { KNOWN_NAMES_RESERVE_BITS } from '../../scoring/decide.ts';
-import { budgetsFor } from '../../scoring/presets.ts';
 import { questionKey } from '../cache/question-key.ts';
 import type { KeptPair, KeptScope } from '../session/kept-names.ts';
 import { EDE } from '../wire/codes.ts';
 import type { Judgement, LookUp } from './judge.ts';
+import { budgetsWhileNew } from './known-parent.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
 import { bitsLeft, mayKeep } from './plan-keeping.ts';
 import type { CachedAnswer } from './ports.ts';
@@ -27,15 +27,16 @@ const ROOM_BITS = 2 * KNOWN_NAMES_RESERVE_BITS;
 /** The answer for a query whose budget is spent: begins the scope where that is due, and waits for the first answer only. */
 export async function keptAnswer(
   k: Pipeline,
-  { source, policy, session }: QueryContext,
-  { domain, routed, qname, qtype }: Judgement,
+  { source, session }: QueryContext,
+  { domain, routed, qname, qtype, budgets, firstContact }: Judgement,
   { scope: kind, begin }: Extract<LookUp, { kind: 'kept' }>,
 ): Promise<CachedAnswer | UpstreamTrouble> {
   if (begin.length > 0) {
     const scope: KeptScope = {
       kind,
       parent: domain.parent,
-      budgets: budgetsFor(policy.budgets, routed.encoder),
+      budgets,
+      newParent: firstContact ? domain : null,
       session: session.key,
       address: source.address,
       listener: source.listener,
@@ -59,12 +60,14 @@ export function refreshKept(k: Pipeline): void {
   }
 }
 
-/** The budget has room again: it has refilled, or a release has given it back. */
-function hasEnded(k: Pipeline, { kind, parent, budgets, session: key }: KeptScope): boolean {
+/** The budget has room again: it has refilled, a release has given it back, or the parent is no longer new. */
+function hasEnded(k: Pipeline, { kind, parent, budgets: ordinary, newParent, session: key }: KeptScope): boolean {
   const session = k.sessions.peek(key);
   // Not in memory: nobody has asked for long, and the scope's day will end it.
   if (session === null) return false;
-  const left = bitsLeft(k.meters.read(session.meters, parent, budgets, k.clock.wallMs()).remaining, kind);
+  const wallMs = k.clock.wallMs();
+  const budgets = newParent === null ? ordinary : budgetsWhileNew(k, ordinary, newParent, wallMs);
+  const left = bitsLeft(k.meters.read(session.meters, parent, budgets, wallMs).remaining, kind);
   const { parentBits, sessionBits, fleetParentBits: fleetBits } = budgets;
   const full = bitsLeft({ parentBits, sessionBits, fleetBits }, kind);
   return left === null || full === null || left >= Math.min(ROOM_BITS, full);

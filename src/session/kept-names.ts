@@ -19,7 +19,10 @@ export interface KeptScope {
   readonly kind: ScopeKind;
   /** Registrable domain in presentation form; of the name that began it where `kind` is `session`. */
   readonly parent: string;
+  /** Without what first contact takes away. */
   readonly budgets: Budgets;
+  /** The parent, where it was new to everybody when the scope began: it has less to spend until it no longer is. */
+  readonly newParent: { readonly parent: string; readonly icannDomain: string | null } | null;
   readonly session: SessionKey;
   readonly address: string;
   readonly listener: string;

@@ -1,8 +1,9 @@
 /** When a first contact ends, and what fits into one: common host names do, a key of 36 octets does not, whole or in pieces. */
 import { describe, expect, test } from 'vitest';
-import { FIRST_CONTACT_TOTAL_BITS, firstContactLimit, isFirstContact } from '../../../scoring/first-contact.ts';
+import { KNOWN_NAMES_RESERVE_BITS } from '../../../scoring/decide.ts';
+import { FIRST_CONTACT_TOTAL_BITS, firstContactBudgets, firstContactLimit, isFirstContact } from '../../../scoring/first-contact.ts';
 import { LeakMeter, type Sent } from '../../../scoring/meter/leak-meter.ts';
-import { FIRST_CONTACT_BITS } from '../../../scoring/presets.ts';
+import { FIRST_CONTACT_BITS, PRESETS } from '../../../scoring/presets.ts';
 import { RRTYPE } from '../../../src/wire/codes.ts';
 import { seededRandom } from '../../lab/seeded-random.ts';
 
@@ -64,12 +65,19 @@ describe('what one name may cost', () => {
     expect(passed).toEqual([]);
   });
 
-  test('falls with what has been spent, and leaves the apex alone', () => {
-    expect(firstContactLimit(96, FIRST_CONTACT_TOTAL_BITS - 40)).toBe(40);
-    const spent = new LeakMeter();
-    for (const host of ['www', 'api', 'static', 'cdn']) spent.charge(sent([host]));
-    expect(spent.price(sent([]))).toBeLessThanOrEqual(firstContactLimit(96, 10_000));
-    expect(spent.price(sent(['a']))).toBeGreaterThan(firstContactLimit(96, 10_000));
+  test('falls with what has been spent, and leaves a part of the total to known names', () => {
+    expect(firstContactLimit(96, FIRST_CONTACT_TOTAL_BITS - KNOWN_NAMES_RESERVE_BITS - 40)).toBe(40);
+    expect(firstContactLimit(96, FIRST_CONTACT_TOTAL_BITS)).toBe(0);
+    expect(firstContactLimit(96, 10_000)).toBe(0);
+  });
+
+  test.each([
+    [null, FIRST_CONTACT_TOTAL_BITS],
+    [100, 100],
+    [768, FIRST_CONTACT_TOTAL_BITS],
+  ])('a parent budget of %s bits becomes %i', (parentBits, left) => {
+    const ordinary = PRESETS.agent.budgets;
+    expect(firstContactBudgets({ ...ordinary, parentBits })).toEqual({ ...ordinary, parentBits: left });
   });
 
   test.each([1, 2, 3, 4, 8])('is too little for a key of 36 octets in pieces of %i octets', (octets) => {

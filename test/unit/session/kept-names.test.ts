@@ -9,6 +9,7 @@ const scope = (parent: string): KeptScope => ({
   kind: 'parent',
   parent,
   budgets: PRESETS.agent.budgets,
+  newParent: null,
   session: '10.0.0.5',
   address: '10.0.0.5',
   listener: '127.0.0.1:53',
