@@ -28,7 +28,8 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
 
   const summary = (session: Session): SessionSummary => {
     const policy = k.policies.choose(addressOf(session.key), session.listener);
-    const total = session.meters.total?.spentBits ?? storage.meters.loadMeter({ session: session.key, parent: ALL })?.leasedBits ?? 0;
+    const { meters } = session;
+    const total = k.meters.totalSpentInMemory(meters) ?? storage.meters.loadMeter({ session: meters.owner, parent: ALL })?.leasedBits ?? 0;
     const { key, score, epoch, queries, firstSeenMs, lastSeenMs } = session;
     return {
       session: key,
@@ -57,7 +58,7 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
   /** The lasting meters and what is in memory about the same parents, in one list: most bits first. */
   const parentsOf = (session: Session, policy: Policy): ParentSummary[] => {
     const seen = new Map<string, Pick<ParentSummary, 'queries' | 'uniqueNames' | 'leakBits'>>();
-    for (const { parent, leasedBits } of storage.meters.listMeters(session.meters.parentOwner, SHOWN_PARENTS)) {
+    for (const { parent, leasedBits } of storage.meters.listMeters(session.meters.owner, SHOWN_PARENTS)) {
       if (parent !== ALL) seen.set(parent, { queries: 0, uniqueNames: 0, leakBits: leasedBits });
     }
     for (const { parent, queries, fanOut } of session.profile.parents()) {

@@ -238,7 +238,12 @@ function assemble(
   metrics: Metrics,
   log: Logger,
 ): Pipeline {
-  const sessions = new SessionTable(storage.meters, MAX_SESSIONS, hashKeyOf(storage.folder.nameKey()));
+  const sessions = new SessionTable(
+    storage.meters,
+    MAX_SESSIONS,
+    hashKeyOf(storage.folder.nameKey()),
+    config.sessions.prefixLengths.ipv6Budgets,
+  );
   const meters = new Meters(storage.meters, METER_LIMITS);
   const quarantines = createQuarantines({
     ledger: storage.evidence,

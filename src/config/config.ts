@@ -43,7 +43,8 @@ export interface SessionsConfig {
   readonly verified: readonly string[];
   /** CIDR prefixes behind which several clients share an address: never quarantined as a whole. */
   readonly shared: readonly string[];
-  readonly prefixLengths: { readonly ipv4: number; readonly ipv6: number };
+  /** Who is a session. `ipv6Budgets`: below which prefix IPv6 sessions spend from the same budgets, because one host may have it all. */
+  readonly prefixLengths: { readonly ipv4: number; readonly ipv6: number; readonly ipv6Budgets: number };
 }
 
 export interface CacheConfig {

@@ -199,7 +199,11 @@ class ConfigReader {
     return {
       verified: this.#prefixes('sessions', sessions?.verified, 'verified') ?? PRIVATE_PREFIXES,
       shared: this.#prefixes('sessions', sessions?.shared, 'shared') ?? [],
-      prefixLengths: { ipv4: sessions?.prefixLengths?.ipv4 ?? 32, ipv6: sessions?.prefixLengths?.ipv6 ?? 128 },
+      prefixLengths: {
+        ipv4: sessions?.prefixLengths?.ipv4 ?? 32,
+        ipv6: sessions?.prefixLengths?.ipv6 ?? 128,
+        ipv6Budgets: sessions?.prefixLengths?.ipv6Budgets ?? 64,
+      },
     };
   }
 

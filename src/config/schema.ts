@@ -109,7 +109,9 @@ export const configSchema = z.strictObject({
     .strictObject({
       verified: cidrs.optional(),
       shared: cidrs.optional(),
-      prefixLengths: z.strictObject({ ipv4: count(8, 32).optional(), ipv6: count(32, 128).optional() }).optional(),
+      prefixLengths: z
+        .strictObject({ ipv4: count(8, 32).optional(), ipv6: count(32, 128).optional(), ipv6Budgets: count(64, 128).optional() })
+        .optional(),
     })
     .optional(),
   searchSuffixes: z.array(text).optional(),

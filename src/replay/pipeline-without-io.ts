@@ -66,7 +66,7 @@ export function pipelineWithoutIo(config: Config, surroundings: Surroundings): P
     aliasRules: new AliasRules(config),
     contact: config.contact,
     keepAllDecisions: false,
-    sessions: new SessionTable(store, MAX_SESSIONS, HASH_KEY),
+    sessions: new SessionTable(store, MAX_SESSIONS, HASH_KEY, config.sessions.prefixLengths.ipv6Budgets),
     meters: new Meters(store, METER_LIMITS),
     quarantines: createQuarantines({
       clock,

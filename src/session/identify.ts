@@ -26,11 +26,11 @@ export function sessionKeyOf(address: string, prefixes: PrefixLengths): SessionK
 }
 
 /** What one IPv6 host is usually given to choose addresses from (RFC 7421). */
-const HOST_NETWORK_BITS = 64;
+export const HOST_NETWORK_BITS = 64;
 
-/** The /64 that an IPv6 session is in; the key itself where the session is IPv4 or as wide already. */
-export function networkOfKey(key: SessionKey): string {
+/** The network of `networkBits` that an IPv6 session is in; the key itself where the session is IPv4 or as wide already. */
+export function networkOfKey(key: SessionKey, networkBits: number): string {
   if (!key.includes(':')) return key;
   const [address = key, length = '128'] = key.split('/');
-  return Number(length) <= HOST_NETWORK_BITS ? key : sessionKeyOf(address, { ipv4: 32, ipv6: HOST_NETWORK_BITS });
+  return Number(length) <= networkBits ? key : sessionKeyOf(address, { ipv4: 32, ipv6: networkBits });
 }

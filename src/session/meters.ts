@@ -1,6 +1,6 @@
 /**
  * The leak meters around a session: one code per session and parent, one per session over all unlisted parents, one per parent over
- * the fleet. Owns weights, refills and leases; the code itself is `scoring/meter/leak-meter.ts`.
+ * the fleet. The addresses of an IPv6 network that one host may pick from share the first two. Owns weights, refills and leases; the code itself is `scoring/meter/leak-meter.ts`.
  *
  * Bits are leased: the store is told a block is spent before a bit of it is spent, so a crash can only over-count.
  */
@@ -8,7 +8,7 @@ import { LeakMeter, type Sent } from '../../scoring/meter/leak-meter.ts';
 import type { Budgets } from '../../scoring/observation.ts';
 import { ALL, type FirstSend, type MeterScope, type MeterStore, type StoredMeter } from '../pipeline/ports.ts';
 import { fromPresentation, labelCount, labelsOf, type QName, ROOT } from '../wire/name.ts';
-import { networkOfKey, type SessionKey } from './identify.ts';
+import { HOST_NETWORK_BITS, networkOfKey, type SessionKey } from './identify.ts';
 
 /** Size of one lease: small enough that a crash costs a session little, large enough that most sends write nothing. */
 export const LEASE_BITS = 64;
@@ -138,16 +138,23 @@ interface Scopes {
   readonly fleet: Meter;
 }
 
-/** What a session holds itself: its meter over all parents, and in whose name it spends below each of them. */
+/** What a session holds itself: in whose name it spends, and its meter over all parents. */
 export class SessionMeters {
   readonly session: SessionKey;
-  /** An IPv6 host has a /64 to pick addresses from, so below a parent the whole /64 spends one budget. */
-  readonly parentOwner: string;
+  /** An IPv6 host has a /64 to pick addresses from, so the whole /64 spends one budget below a parent, and one over all of them. */
+  readonly owner: string;
+  /** Written by `Meters` alone. Of no use any more where it is shared and no longer kept. */
   total: Meter | null = null;
 
-  constructor(session: SessionKey) {
+  /** `ipv6NetworkBits`: `sessions.prefixLengths.ipv6Budgets`. */
+  constructor(session: SessionKey, ipv6NetworkBits: number = HOST_NETWORK_BITS) {
     this.session = session;
-    this.parentOwner = networkOfKey(session);
+    this.owner = networkOfKey(session, ipv6NetworkBits);
+  }
+
+  /** Other sessions may spend from the same budgets. */
+  get isShared(): boolean {
+    return this.owner !== this.session;
   }
 }
 
@@ -172,6 +179,8 @@ export class Meters {
   readonly #limits: MeterLimits;
   readonly #sessionParents = new Map<string, Meter>();
   readonly #fleet = new Map<string, Meter>();
+  /** Over all parents, of networks whose sessions share one; any other session holds its own. */
+  readonly #sharedTotals = new Map<string, Meter>();
   /** Meters without a charge since they were read: kept apart, so that names which are refused push nobody's meter out. */
   readonly #glanced = new Map<string, Meter>();
   /** Meters whose code has learned something. */
@@ -219,8 +228,8 @@ export class Meters {
     scope: 'parent' | 'session' | 'fleet' = 'parent',
   ): readonly Sent[] {
     const ofScope = {
-      parent: () => this.#sessionParents.get(keyOf(meters.parentOwner, parentName)),
-      session: () => meters.total,
+      parent: () => this.#sessionParents.get(keyOf(meters.owner, parentName)),
+      session: () => this.#totalInMemory(meters),
       fleet: () => this.#fleet.get(keyOf(ALL, parentName)),
     };
     const labelsAbove = scope === 'session' ? 0 : labelCount(fromPresentation(parentName) ?? ROOT);
@@ -303,6 +312,7 @@ export class Meters {
     if (name.unlisted) {
       ofTotal.spend(price.sessionBits, totalLease);
       total.code.charge(sentWhole(name), price.sessionBits / name.weight);
+      if (meters.isShared) this.#keep(this.#sharedTotals, total, this.#limits.sessionParents);
       this.#noteLearned(total);
     }
     return price;
@@ -340,7 +350,12 @@ export class Meters {
 
   /** Bits spent below a parent if its meter is in memory; for showing, recalls nothing. */
   spentInMemory(meters: SessionMeters, parentName: string): number | null {
-    return this.#sessionParents.get(keyOf(meters.parentOwner, parentName))?.spentBits ?? null;
+    return this.#sessionParents.get(keyOf(meters.owner, parentName))?.spentBits ?? null;
+  }
+
+  /** Bits spent over all unlisted parents if that meter is in memory; for showing, recalls nothing. */
+  totalSpentInMemory(meters: SessionMeters): number | null {
+    return this.#totalInMemory(meters)?.spentBits ?? null;
   }
 
   /** Bits that all sessions under policies of this refill rate have spent below a parent, as last read or charged; for showing. */
@@ -349,29 +364,47 @@ export class Meters {
     return account?.spentBits ?? this.#store.loadMeter({ session: fleetOf(refillBitsPerDay), parent: parentName })?.leasedBits ?? 0;
   }
 
-  /** A release, after the store has opened the epoch: the session's meters start anew from the store, the fleet's stay. */
+  /**
+   * A release, after the store has opened the epoch: the session's meters start anew from the store, the fleet's stay. What is shared
+   * starts anew for all who share it.
+   */
   openEpoch(meters: SessionMeters, parents: readonly string[]): void {
     for (const parent of parents) {
-      const key = keyOf(meters.parentOwner, parent);
+      const key = keyOf(meters.owner, parent);
       this.#drop(this.#sessionParents, key);
       this.#glanced.delete(key);
     }
-    if (meters.total !== null) this.#forgetLearned(meters.total);
+    if (meters.isShared) this.#drop(this.#sharedTotals, keyOf(meters.owner, ALL));
+    else if (meters.total !== null) this.#forgetLearned(meters.total);
     meters.total = null;
     this.#last = null;
   }
 
   #scopes(meters: SessionMeters, parentName: string, nowMs: number): Scopes {
     if (this.#last?.meters === meters && this.#last.parentName === parentName) return this.#last;
-    meters.total ??= this.#open({ session: meters.session, parent: ALL }, nowMs);
+    const total = this.#totalOf(meters, nowMs);
     this.#last = {
       meters,
       parentName,
-      parent: this.#find(this.#sessionParents, { session: meters.parentOwner, parent: parentName }, nowMs),
-      total: meters.total,
+      parent: this.#find(this.#sessionParents, { session: meters.owner, parent: parentName }, nowMs),
+      total,
       fleet: this.#find(this.#fleet, { session: ALL, parent: parentName }, nowMs),
     };
     return this.#last;
+  }
+
+  #totalInMemory(meters: SessionMeters): Meter | null {
+    return meters.isShared ? (this.#sharedTotals.get(keyOf(meters.owner, ALL)) ?? null) : meters.total;
+  }
+
+  /** A shared one is kept from the first look, or else two sessions would each open their own. */
+  #totalOf(meters: SessionMeters, nowMs: number): Meter {
+    if (meters.total !== null && (meters.total.isKept || !meters.isShared)) return meters.total;
+    const known = this.#totalInMemory(meters);
+    const total = known ?? this.#open({ session: meters.owner, parent: ALL }, nowMs);
+    if (meters.isShared && known === null) this.#keep(this.#sharedTotals, total, this.#limits.sessionParents);
+    meters.total = total;
+    return total;
   }
 
   /** The meter of a scope without changing what is kept: from its table, from those looked at lately, or from the store. */

@@ -5,7 +5,7 @@
 import { SessionProfile } from '../../scoring/profile/session-profile.ts';
 import { NameTrail } from '../../scoring/secrets/name-trail.ts';
 import type { HashKey } from '../../scoring/sketch/keyed-hash.ts';
-import type { DecisionRecord, MeterStore } from '../pipeline/ports.ts';
+import { ALL, type DecisionRecord, type MeterStore } from '../pipeline/ports.ts';
 import type { QName } from '../wire/name.ts';
 import type { SessionKey } from './identify.ts';
 import { SessionMeters } from './meters.ts';
@@ -61,9 +61,10 @@ export class Session {
     hashKey: HashKey,
     counters: { readonly epoch: number; readonly score: number; readonly firstSeenMs: number },
     nowMs: number,
+    meters: SessionMeters = new SessionMeters(key),
   ) {
     this.key = key;
-    this.meters = new SessionMeters(key);
+    this.meters = meters;
     this.profile = new SessionProfile({ hashKey });
     this.epoch = counters.epoch;
     this.score = counters.score;
@@ -106,12 +107,15 @@ export class SessionTable {
   readonly #store: MeterStore;
   readonly #limit: number;
   readonly #hashKey: HashKey;
+  readonly #ipv6BudgetBits: number | undefined;
   #trouble: string | null = null;
 
-  constructor(store: MeterStore, limit: number, hashKey: HashKey) {
+  /** `ipv6BudgetBits`: how long the prefix is below which IPv6 sessions share their budgets; 64 when left out. */
+  constructor(store: MeterStore, limit: number, hashKey: HashKey, ipv6BudgetBits?: number) {
     this.#store = store;
     this.#limit = limit;
     this.#hashKey = hashKey;
+    this.#ipv6BudgetBits = ipv6BudgetBits;
   }
 
   get size(): number {
@@ -142,7 +146,7 @@ export class SessionTable {
   /** The session as the store knows it, or a fresh one, outside the table: for asking about sessions that are not here. */
   recall(key: SessionKey, nowMs: number): Session {
     const counters = this.#store.loadSession(key) ?? { epoch: 0, score: 0, firstSeenMs: nowMs };
-    return new Session(key, this.#hashKey, counters, nowMs);
+    return new Session(key, this.#hashKey, counters, nowMs, new SessionMeters(key, this.#ipv6BudgetBits));
   }
 
   /** Raises the lasting score; never lowers it. */
@@ -164,7 +168,8 @@ export class SessionTable {
     session.profile = new SessionProfile({ hashKey: this.#hashKey });
     this.#store.openSessionEpoch(
       countersOf(session),
-      parents.map((parent) => ({ session: session.meters.parentOwner, parent })),
+      // Over all parents too, where the session shares that meter.
+      [...parents, ALL].map((parent) => ({ session: session.meters.owner, parent })),
     );
   }
 

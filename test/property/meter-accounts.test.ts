@@ -139,7 +139,7 @@ function send(meters: Meters, asking: SessionMeters, { session: key, parent, ...
 
 function release(store: MemoryMeterStore, meters: Meters, released: SessionMeters, parent: string, nowMs: number): void {
   const counters = { session: released.session, epoch: 1, score: 0, firstSeenMs: nowMs, lastSeenMs: nowMs };
-  store.openSessionEpoch(counters, [{ session: released.parentOwner, parent }]);
+  store.openSessionEpoch(counters, [{ session: released.owner, parent }]);
   meters.openEpoch(released, [parent]);
 }
 

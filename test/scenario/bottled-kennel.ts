@@ -142,7 +142,7 @@ export class BottledKennel {
 
   #assemble(config: Config): Pipeline {
     const clock = { wallMs: () => START_MS + this.#nowMs, monotonicMs: () => this.#nowMs };
-    const sessions = new SessionTable(this.meterStore, 1_000, { low: 1, high: 2 });
+    const sessions = new SessionTable(this.meterStore, 1_000, { low: 1, high: 2 }, config.sessions.prefixLengths.ipv6Budgets);
     const meters = new Meters(this.meterStore, { sessionParents: 1_000, fleetParents: 1_000, codeOctets: 16 * 1024 * 1024 });
     const quarantines = createQuarantines({
       clock,

@@ -494,7 +494,15 @@ describe('the rest', () => {
   });
   test('session prefixes have sane lengths', () => {
     expect(refused('mode: observe\nsessions: { prefixLengths: { ipv4: 0 } }')).toEqual([expect.stringContaining('must be at least 8')]);
-    expect(accepted('mode: observe\nsessions: { prefixLengths: { ipv6: 64 } }').sessions.prefixLengths).toEqual({ ipv4: 32, ipv6: 64 });
+    expect(accepted('mode: observe\nsessions: { prefixLengths: { ipv6: 64 } }').sessions.prefixLengths).toEqual({
+      ipv4: 32,
+      ipv6: 64,
+      ipv6Budgets: 64,
+    });
+    expect(accepted('mode: observe\nsessions: { prefixLengths: { ipv6Budgets: 128 } }').sessions.prefixLengths.ipv6Budgets).toBe(128);
+    expect(refused('mode: observe\nsessions: { prefixLengths: { ipv6Budgets: 63 } }')).toEqual([
+      expect.stringContaining('must be at least 64'),
+    ]);
   });
 });
 

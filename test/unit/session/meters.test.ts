@@ -3,6 +3,7 @@ import type { Budgets } from '../../../scoring/observation.ts';
 import { ALL } from '../../../src/pipeline/ports.ts';
 import { registrableDomain } from '../../../src/policy/registrable-domain.ts';
 import { LEASE_BITS, type MeteredName, Meters, SessionMeters } from '../../../src/session/meters.ts';
+import { type Session, SessionTable } from '../../../src/session/session.ts';
 import { PRUNED } from '../../../src/storage/meters.ts';
 import { RRTYPE } from '../../../src/wire/codes.ts';
 import { fromLabels, fromPresentation, ROOT } from '../../../src/wire/name.ts';
@@ -344,12 +345,68 @@ test('a release lets the session start at 0 but not the fleet', () => {
   expect(left).toEqual({ parentBits: 768, sessionBits: 2048, fleetBits: fleetBefore });
 });
 
-test('the addresses of one IPv6 /64 spend one budget below a parent, and each its own over all parents', () => {
-  const meters = new Meters(new MemoryMeterStore(), LIMITS);
-  const [one, neighbour, stranger] = ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1'].map((address) => new SessionMeters(address));
-  if (one === undefined || neighbour === undefined || stranger === undefined) throw new Error('three addresses make three sessions');
-  const { parentBits } = meters.charge(one, 0, below('a.example', '4157535f53454352'), NOW);
-  expect(meters.read(neighbour, 'a.example', BUDGETS, NOW).remaining.parentBits).toBeCloseTo(768 - parentBits);
-  expect(meters.read(neighbour, 'a.example', BUDGETS, NOW).remaining.sessionBits).toBe(2048);
-  expect(meters.read(stranger, 'a.example', BUDGETS, NOW).remaining.parentBits).toBe(768);
+describe('the addresses of one IPv6 /64', () => {
+  const RANDOM = '4157535f53454352';
+
+  function three(meters: Meters, ipv6NetworkBits?: number): readonly SessionMeters[] {
+    const sessions = ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1'].map((address) => new SessionMeters(address, ipv6NetworkBits));
+    // Everybody was seen before anything was spent.
+    for (const session of sessions) meters.read(session, 'a.example', BUDGETS, NOW);
+    return sessions;
+  }
+
+  test('spend one budget below a parent, and one over all parents', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const [one, neighbour, stranger] = three(meters) as [SessionMeters, SessionMeters, SessionMeters];
+    const { parentBits, sessionBits } = meters.charge(one, 0, below('a.example', RANDOM), NOW);
+    expect(sessionBits).toBeGreaterThan(0);
+    expect(meters.read(neighbour, 'a.example', BUDGETS, NOW).remaining.parentBits).toBeCloseTo(768 - parentBits);
+    expect(meters.read(neighbour, 'b.example', BUDGETS, NOW).remaining.sessionBits).toBeCloseTo(2048 - sessionBits);
+    expect(meters.read(stranger, 'a.example', BUDGETS, NOW).remaining).toMatchObject({ parentBits: 768, sessionBits: 2048 });
+    // What one has sent is known for the other, and so no way to say it a second time for less.
+    expect(meters.price(neighbour, below('a.example', RANDOM), NOW)).toEqual(meters.price(one, below('a.example', RANDOM), NOW));
+    expect(meters.totalSpentInMemory(neighbour)).toBeCloseTo(sessionBits);
+  });
+
+  test('spend their own budgets where the config says that addresses are pinned to hosts', () => {
+    const meters = new Meters(new MemoryMeterStore(), LIMITS);
+    const [one, neighbour] = three(meters, 128) as [SessionMeters, SessionMeters];
+    meters.charge(one, 0, below('a.example', RANDOM), NOW);
+    expect(meters.read(neighbour, 'a.example', BUDGETS, NOW).remaining).toMatchObject({ parentBits: 768, sessionBits: 2048 });
+  });
+
+  test('have spent it after a restart, and after others have pushed the meter out', () => {
+    const store = new MemoryMeterStore();
+    const meters = new Meters(store, { ...LIMITS, sessionParents: 4 });
+    const [one, neighbour] = three(meters) as [SessionMeters, SessionMeters];
+    const { sessionBits } = meters.charge(one, 0, below('a.example', RANDOM), NOW);
+    for (let i = 0; i < 200; i++) meters.charge(new SessionMeters(`2001:db8:1:${i}::1`), 0, below('b.example', 'www'), NOW);
+    for (const session of [neighbour, one]) {
+      expect(meters.read(session, 'c.example', BUDGETS, NOW).remaining.sessionBits).toBeLessThanOrEqual(2048 - sessionBits);
+    }
+    // Whoever held the meter before it was pushed out spends from the one that all share now.
+    const before = meters.read(one, 'c.example', BUDGETS, NOW).remaining.sessionBits ?? 0;
+    meters.charge(neighbour, 0, below('c.example', RANDOM), NOW);
+    expect(meters.read(one, 'c.example', BUDGETS, NOW).remaining.sessionBits).toBeLessThan(before);
+    const restarted = new Meters(store, LIMITS);
+    const later = new SessionMeters('2001:db8::77');
+    expect(restarted.read(later, 'a.example', BUDGETS, NOW).remaining.sessionBits).toBeLessThan(before);
+  });
+
+  test('start anew together with a release of one of them', () => {
+    const store = new MemoryMeterStore();
+    const meters = new Meters(store, LIMITS);
+    const table = new SessionTable(store, 10, { low: 1, high: 2 });
+    const [one, neighbour] = ['2001:db8::1', '2001:db8::2'].map((address) => table.open(address, NOW)) as [Session, Session];
+    meters.charge(one.meters, 0, below('a.example', RANDOM), NOW);
+    meters.charge(neighbour.meters, 0, below('b.example', RANDOM), NOW);
+    table.openEpoch(one, 1, ['a.example']);
+    meters.openEpoch(one.meters, ['a.example']);
+    for (const { meters: session } of [one, neighbour]) {
+      expect(meters.read(session, 'a.example', BUDGETS, NOW).remaining).toMatchObject({ parentBits: 768, sessionBits: 2048 });
+    }
+    expect(meters.read(neighbour.meters, 'b.example', BUDGETS, NOW).remaining.parentBits).toBeLessThan(768);
+    const { sessionBits } = meters.charge(one.meters, 1, below('c.example', RANDOM), NOW);
+    expect(meters.read(neighbour.meters, 'c.example', BUDGETS, NOW).remaining.sessionBits).toBeCloseTo(2048 - sessionBits);
+  });
 });
