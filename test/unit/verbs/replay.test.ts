@@ -68,7 +68,8 @@ describe('kennel replay', () => {
       expect.arrayContaining(['session', 'at', 'queryIndex', 'parent', 'score', 'reason', 'signals', 'leakBits']),
     );
     expect(summary.parents).toHaveLength(4);
-    expect(summary.parents[0]).toMatchObject({ session: '10.0.0.5', parent: 'notes-and-more.net', queries: 60, uniqueNames: 60 });
+    const theft = summary.parents.find(({ parent }) => parent === 'notes-and-more.net');
+    expect(theft).toMatchObject({ session: '10.0.0.5', queries: 60, uniqueNames: 60 });
 
     const decisions = decisionsIn(out);
     expect(decisions.map(({ index }) => index)).toEqual(Array.from({ length: 121 }, (_, index) => index));
