@@ -34,6 +34,8 @@ interface Theft {
   readonly pauseSeconds?: number;
   /** A parent that rents out names to anybody, below which the thief has one; else domains of his own. */
   readonly rentedBelow?: string;
+  /** How much is stolen, where it is not PAYLOAD_OCTETS in at most MAX_NAMES names. */
+  readonly payloadOctets?: number;
   /** Too slow or too like another for every run. */
   readonly fullOnly?: true;
 }
@@ -79,7 +81,8 @@ const THEFTS: readonly Theft[] = [
   one('Python', E.words, { rentedBelow: 'webhook.site', ...full }),
   one('dig, an IPv6 address for each query', E.hex, { limit: LIMIT.manySessions }),
   spread('dig, an IPv6 address for each query', E.hex, 40, full),
-  shared('Node', E.shortHex, { parents: 40, limit: LIMIT.manyParents * 10, ...full }),
+  // Each session has its own budget over all parents, so only their sum bounds this; the payload is several times that.
+  shared('Node', E.hex, { parents: 40, limit: LIMIT.manyParents * 10, payloadOctets: 10_240, ...full }),
 ].filter(({ fullOnly }) => FULL || !fullOnly);
 
 function scopeOf({ parents, sessions, pauseSeconds, rentedBelow }: Omit<Theft, 'tool' | 'encoding'>): string {
@@ -143,7 +146,8 @@ interface Stolen {
 async function steal(theft: Theft, condition: (typeof CONDITIONS)[number]): Promise<Stolen> {
   const { tool, encoding, pauseSeconds = 0 } = theft;
   const zones = zonesOf.get(`${condition} ${titleOf(theft)}`) ?? [];
-  const count = Math.min(pauseSeconds ? 60 : MAX_NAMES, Math.ceil(PAYLOAD_OCTETS / encoding.octets));
+  const most = pauseSeconds ? 60 : theft.payloadOctets === undefined ? MAX_NAMES : Number.POSITIVE_INFINITY;
+  const count = Math.min(most, Math.ceil((theft.payloadOctets ?? PAYLOAD_OCTETS) / encoding.octets));
   const thefts = theftNames(encoding, payload.subarray(0, count * encoding.octets), zones);
   const names = thefts.map(({ name }) => name);
   const sessions: string[] = [];
@@ -299,5 +303,5 @@ function firstQuarantine(kennel: Kennel, sessions: readonly string[]): number | 
 function stolenFile(): Buffer {
   const line = (index: number) =>
     `SERVICE_${index}_${random.pick(['TOKEN', 'SECRET', 'PASSWORD'])}=${random.octets(24).toString('base64')}\n`;
-  return gzipSync(Array.from({ length: 80 }, (_, index) => line(index)).join(''));
+  return gzipSync(Array.from({ length: 400 }, (_, index) => line(index)).join(''));
 }
