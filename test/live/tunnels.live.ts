@@ -18,11 +18,14 @@ import { ALL_TUNNELS, startWorld, stealThrough, TUNNELS, type Tunnel, type World
 const PAYLOAD_OCTETS = 20_480;
 /** A few seconds when nobody hinders it; the machine may be busy. */
 const CONTROL_PATIENCE_MS = 45_000;
-/** How long a thief keeps starting the tunnel client anew. */
-const THIEF_PATIENCE_MS = 8_000;
+/** How long a thief keeps starting the tunnel client anew, at least; below an old domain until he is quarantined, so often at most. */
+const THIEF_PATIENCE_MS = 5_000;
+const MOST_GOES = 4;
 /** Enough, in the short form, of what first contact makes easy. */
 const REFUSED_AT_ONCE = ['iodine with A', 'dns2tcp with TXT'];
 const TRIED = FULL ? ALL_TUNNELS : TUNNELS;
+/** Below a new domain no tunnel gets so far that the codec of its answers matters: one for each type. */
+const TRIED_BELOW_NEW = TRIED.filter(({ name }) => (FULL ? !/, (Base64u?|Base128|Raw)$/.test(name) : REFUSED_AT_ONCE.includes(name)));
 
 let lab: Lab;
 let world: World;
@@ -93,19 +96,22 @@ describe.each(['new', 'old'] as const)('through Kennel in enforce mode, below a 
   afterEach(() => kennel?.remove());
   afterAll(() => reportThefts(`Tunnels through Kennel, below ${ABOUT[condition]}`, rows));
 
-  test.each(condition === 'old' || FULL ? TRIED : TRIED.filter(({ name }) => REFUSED_AT_ONCE.includes(name)))(
+  test.each(condition === 'old' ? TRIED : TRIED_BELOW_NEW)(
     '$name carries nothing out, and the neighbour goes on resolving',
     async (tunnel) => {
-      const before = { names: world.tunnelNames().length, queries: lab.packetsSent('client-a').udp };
+      const before = { names: world.tunnelNames().length, queries: lab.packetsSent('client-a').udp, octets: world.receivedOctets() };
       const neighbour = resolveAllTheTime();
       const theft = await stealThrough(lab, world, tunnel, PAYLOAD_OCTETS, THIEF_PATIENCE_MS);
+      // On a busy machine the handshake may not have come far.
+      for (let go = 2; condition === 'old' && go <= MOST_GOES && (await quarantinedSessions(kennel)).length === 0; go += 1) {
+        await stealThrough(lab, world, tunnel, PAYLOAD_OCTETS, THIEF_PATIENCE_MS);
+      }
+      const arrivedOctets = world.receivedOctets() - before.octets;
       const { asked, failed } = await neighbour.stop();
       const row = rowOf(tunnel, before);
-      console.log(
-        `${tunnel.name}: ${theft.arrivedOctets} octets of payload, ${theft.attempts} attempts, ${row.reached} names out; neighbour ${asked.length} look-ups`,
-      );
+      console.log(`${tunnel.name}: ${arrivedOctets} octets of payload, ${row.reached} names out; neighbour ${asked.length} look-ups`);
 
-      expect(theft).toMatchObject({ arrivedOctets: 0, complete: false });
+      expect(arrivedOctets).toBe(0);
       expect(asked.length).toBeGreaterThan(5);
       expect(failed).toEqual([]);
       expect((await resolves('client-b', 'after.shop.example')).resolved).toBe(true);
@@ -122,7 +128,7 @@ describe.each(['new', 'old'] as const)('through Kennel in enforce mode, below a 
       // Decisions are written in batches off the query path.
       await kennel.kill('SIGTERM');
       const quarantinedAt = decisionsOf(kennel, CLIENT_ADDRESS['client-a']).findIndex(({ verdict }) => verdict === 'quarantine') + 1;
-      rows.push({ ...row, condition: ABOUT[condition], octets: theft.arrivedOctets, limit: 0, quarantinedAt: quarantinedAt || null });
+      rows.push({ ...row, condition: ABOUT[condition], octets: arrivedOctets, limit: 0, quarantinedAt: quarantinedAt || null });
     },
   );
 });
