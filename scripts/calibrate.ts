@@ -10,9 +10,10 @@ import type { SignalName } from '../scoring/assess.ts';
 import type { Thresholds } from '../scoring/observation.ts';
 import type { Curve } from '../scoring/signals/curve.ts';
 import { ATTACK_PRIOR, EVEN_ODDS_POINTS, type Fitted, fitPoints, POINTS_PER_NAT } from './calibrate/fit.ts';
-import { isHeldOut, type LabelledTrace, type Row, rowsOf, SIGNAL_NAMES } from './calibrate/labelled-streams.ts';
+import { type LabelledTrace, type Row, rowsOf, SIGNAL_NAMES } from './calibrate/labelled-streams.ts';
 import { reportOf } from './calibrate/report.ts';
 import { HAND_SET, SHAPES } from './calibrate/shapes.ts';
+import { isHeldOut } from './calibrate/split.ts';
 import { thresholdsFor } from './calibrate/thresholds.ts';
 import { labelledTraces } from './calibrate/traces.ts';
 

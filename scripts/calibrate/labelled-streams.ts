@@ -1,21 +1,18 @@
 /**
  * The labelled data that the points are fitted on: what one session asks below one parent, query by query, as the signals measure it.
- * Owns what is drawn, how it is split and how it weighs. Everything runs through the replay of the real pipeline; budgets act there,
+ * Owns what is drawn and how it weighs. Everything runs through the replay of the real pipeline; budgets act there,
  * scores do not, because they must not shape what they are fitted on.
  */
-import { createHash } from 'node:crypto';
 import { SIGNAL_RULES, type SignalName } from '../../scoring/assess.ts';
 import type { Observation } from '../../scoring/observation.ts';
 import { triedVolumeDoublings } from '../../scoring/signals/information-volume.ts';
 import type { Config } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/parse-config.ts';
 import { Replay, type ReplayQuery } from '../../src/replay/replay.ts';
+import type { SessionOfTool } from './split.ts';
 
 /** Queries of one client, or of several that belong together. */
-export interface LabelledTrace {
-  /** Which tool or user made it: folds leave out whole tools. */
-  readonly tool: string;
-  readonly session: string;
+export interface LabelledTrace extends SessionOfTool {
   readonly attack: boolean;
   readonly queries: readonly ReplayQuery[];
 }
@@ -33,11 +30,6 @@ export interface Row {
 }
 
 export const SIGNAL_NAMES: readonly SignalName[] = SIGNAL_RULES.map(({ name }) => name);
-
-/** Half of all sessions is for fitting, the other for judging. Nothing but tool and session decides, so that a new session moves none. */
-export function isHeldOut({ tool, session }: Pick<LabelledTrace, 'tool' | 'session'>): boolean {
-  return (createHash('sha256').update(`${tool}\n${session}`).digest()[0] ?? 0) >= 128;
-}
 
 /** An attack's query counts in full once this much was tried; before, one name is not yet evidence. */
 const FULL_EVIDENCE_BITS = 3000;

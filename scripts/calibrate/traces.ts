@@ -2,7 +2,6 @@
  * What the points are fitted on: the captures with their answers, the other recordings, benign simulations and simulated thefts. What
  * the data hold and where they come from is said in the README of their folder; nothing of them is copied.
  */
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadPopularDomains } from '../../src/policy/popular-domains.ts';
 import { loadShippedNames } from '../../src/policy/shipped-names.ts';
@@ -13,6 +12,7 @@ import { benignStreams } from '../eval/benign.ts';
 import { readList, recordedAttacks, renamedAttack } from '../eval/captures.ts';
 import type { Stream } from '../eval/stream.ts';
 import type { LabelledTrace } from './labelled-streams.ts';
+import { captureNames, sessionOfCapture, sessionOfClient } from './split.ts';
 
 /** Drawn apart from the evaluation's: what is reported there must not have been fitted on here. */
 const SEED = 'calibration';
@@ -26,7 +26,7 @@ const THEFTS_EACH = 1;
 export async function labelledTraces(folder: string): Promise<LabelledTrace[]> {
   const popular = loadPopularDomains();
   const isTaken = (domain: string): boolean => popular.has(domain);
-  const captured = await capturedTraces(join(folder, 'captures'));
+  const captured = await capturedTraces(folder);
   const known = new Set(captured.map(({ session }) => session));
   const tunnels = recordedAttacks(folder)
     .filter(({ name }) => !known.has(name))
@@ -48,20 +48,17 @@ function tracesOf(stream: Stream, attack: boolean): LabelledTrace[] {
     clients.set(query.client, own);
     own.push(query);
   }
-  return [...clients].map(([client, queries]) => ({ tool: stream.tool, session: `${stream.name} ${client}`, attack, queries }));
+  return [...clients].map(([client, queries]) => ({ ...sessionOfClient(stream, client), attack, queries }));
 }
 
 /** The packet captures hold what was answered. */
 async function capturedTraces(folder: string): Promise<LabelledTrace[]> {
-  if (!existsSync(folder)) return [];
   const traces: LabelledTrace[] = [];
-  for (const file of readdirSync(folder).sort()) {
-    const name = /^(.+)\.pcap\.gz$/.exec(file)?.[1];
-    if (name === undefined || LEFT_TO_LISTS.has(name)) continue;
+  for (const name of captureNames(folder)) {
+    if (LEFT_TO_LISTS.has(name)) continue;
     const queries: ReplayQuery[] = [];
-    for await (const batch of readRecording(join(folder, file), READING, NOBODY_LISTENS)) queries.push(...batch);
-    const tool = /^(?:iodine|dns2tcp|dnscat2)/.exec(name)?.[0] ?? name;
-    traces.push({ tool, session: name, attack: !name.startsWith('benign-'), queries });
+    for await (const batch of readRecording(join(folder, 'captures', `${name}.pcap.gz`), READING, NOBODY_LISTENS)) queries.push(...batch);
+    traces.push({ ...sessionOfCapture(name), attack: !name.startsWith('benign-'), queries });
   }
   return traces;
 }

@@ -176,7 +176,7 @@ function plots(attacks: readonly AttackRun[], benign: readonly BenignRun[]): [na
     [
       'roc.svg',
       linePlot({
-        title: 'Sessions by their highest score, held-out half',
+        title: 'Sessions by their highest score, held out',
         x: {
           label: 'share of benign sessions at or above the threshold (logarithmic)',
           from: 0.001,

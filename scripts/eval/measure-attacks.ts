@@ -4,6 +4,7 @@
 import type { PresetName } from '../../scoring/presets.ts';
 import { type WatchedSecret, watchSecret } from '../../scoring/secrets/watch-secret.ts';
 import type { Pipeline } from '../../src/pipeline/pipeline.ts';
+import { captureNames, isHeldOut, sessionOfCapture, sessionOfClient } from '../calibrate/split.ts';
 import {
   type Attack,
   type AttackSurroundings,
@@ -33,6 +34,8 @@ export interface AttackRun {
   readonly payloadOctets: number;
   readonly quarantinedAt: number | null;
   readonly highestScore: number;
+  /** The points were not fitted on any session of it; of simulations, see `isHeldOutRun`. */
+  readonly heldOut: boolean;
 }
 
 export interface AttackSize {
@@ -59,6 +62,7 @@ export async function measureAttacks(folder: string, surroundings: AttackSurroun
   const all = [...recorded, ...encoded, ...spread, ...channels, ...keys];
   const large = [...recorded, ...encoded, ...spread];
 
+  const captured = new Set(captureNames(folder));
   const runs: AttackRun[] = [];
   const add = async (
     attacks: readonly Attack[],
@@ -67,7 +71,9 @@ export async function measureAttacks(folder: string, surroundings: AttackSurroun
     age: Condition['age'],
     policy: readonly string[] = [],
   ): Promise<void> => {
-    for (const attack of attacks) runs.push(await run(attack, condition, { preset, age, policy }));
+    for (const attack of attacks) {
+      runs.push(await run(attack, condition, { preset, age, policy }, isHeldOutRun(attack, captured)));
+    }
   };
   for (const { name, age } of AGE_CONDITIONS) await add(all, name, 'agent', age);
   await add(all, 'first contact off', 'agent', 'unknown', ['firstContact: off']);
@@ -96,6 +102,7 @@ async function run(
   { group, stream, payload, sections, registered }: Attack,
   condition: AttackCondition,
   how: Condition,
+  heldOut: boolean,
 ): Promise<AttackRun> {
   const change = registered === undefined ? undefined : (pipeline: Pipeline): void => pipeline.secrets.watch([watched(registered)]);
   const result = await runStream(stream, sections === undefined ? how : { ...how, sections }, change);
@@ -112,7 +119,20 @@ async function run(
     payloadOctets,
     quarantinedAt,
     highestScore,
+    heldOut,
   };
+}
+
+/**
+ * A recording is held out when no session of it was fitted on, under whatever parents it is replayed. A simulation is drawn from another
+ * seed than those fitted on; it is split by the same hash of what its first session would be called there.
+ */
+function isHeldOutRun({ group, stream }: Attack, captured: ReadonlySet<string>): boolean {
+  const clients = [...new Set(stream.queries.map(({ client }) => client))];
+  if (group !== GROUP_OF_RECORDINGS) return isHeldOut(sessionOfClient(stream, clients[0] ?? ''));
+  const name = stream.name.replace(/\/\d+$/, '');
+  if (captured.has(name)) return isHeldOut(sessionOfCapture(name));
+  return clients.every((client) => isHeldOut(sessionOfClient({ name: `${name}/0`, tool: stream.tool }, client)));
 }
 
 /** As `kennel secret add` registers it. */

@@ -5,7 +5,6 @@ import type { AblationResult } from './ablation-run.ts';
 import { figure, percent, shownName, table } from './markdown.ts';
 import type { AttackCondition, AttackRun } from './measure-attacks.ts';
 import type { BenignRun } from './measure-benign.ts';
-import { fnv1a } from './random.ts';
 import { areaUnderRoc, median, quantile, type RocPoint, rateOf, rocPoints, sum } from './statistics.ts';
 import type { Target } from './targets.ts';
 
@@ -221,11 +220,6 @@ function benignTables(benign: readonly BenignRun[], seed: string): string[] {
   ];
 }
 
-/** Held out by a hash of session and tool, so that a later choice of thresholds can use one half and report the other. */
-export function isHeldOut(tool: string, session: string): boolean {
-  return fnv1a(`held out ${tool} ${session}`) % 2 === 1;
-}
-
 export interface RocSets {
   readonly attacks: readonly number[];
   readonly everyday: readonly number[];
@@ -238,9 +232,9 @@ export function rocSets(attacks: readonly AttackRun[], benign: readonly BenignRu
     benign
       .filter((run) => run.preset === 'interactive' && run.kind === kind)
       .flatMap((run) =>
-        run.result.sessions.filter((session) => isHeldOut(run.stream, session.session) === heldOut).map((session) => session.highestScore),
+        run.result.sessions.filter(({ session }) => run.heldOut.has(session) === heldOut).map((session) => session.highestScore),
       );
-  const scored = attacks.filter((run) => run.condition === 'interactive' && isHeldOut(run.tool, run.stream) === heldOut);
+  const scored = attacks.filter((run) => run.condition === 'interactive' && run.heldOut === heldOut);
   return { attacks: scored.map((run) => run.highestScore), everyday: ofKind('everyday'), hard: ofKind('hard') };
 }
 
@@ -257,8 +251,12 @@ function rocText(attacks: readonly AttackRun[], benign: readonly BenignRun[]): s
     percent(list?.[at]?.[which] ?? Number.NaN);
   const [heldOut, rest] = sets;
   return [
-    'A session counts by the highest score any of its queries got, all under `interactive`, the preset without a config. Sessions are split in two halves by a hash of session and tool; the first',
-    `columns are the held-out half (${heldOut.attacks.length} attacks, ${heldOut.everyday.length} everyday and ${heldOut.hard.length} hard benign sessions).`,
+    'A session counts by the highest score any of its queries got, all under `interactive`, the preset without a config. The first',
+    `columns are held out (${heldOut.attacks.length} attacks, ${heldOut.everyday.length} everyday and ${heldOut.hard.length} hard benign sessions).`,
+    'Held out means: no recorded session among them took part in the fit of points and thresholds, by the same hash of tool and session that',
+    'the calibration splits by. A recorded attack with a session on either side is in the other columns. Simulations are drawn from another seed than those fitted on, so that none of',
+    'them took part; they are split by the same hash, and are not independent in kind: thefts are written the same ways and people browse by the same rule.',
+    'Hard benign traffic took no part in the fit at all.',
     'Refusals and budgets act meanwhile, so an attack that is refused early scores less than it would if it were only watched.',
     '',
     table(
@@ -275,7 +273,7 @@ function rocText(attacks: readonly AttackRun[], benign: readonly BenignRun[]): s
     ),
     `Area under the curve, held out: everyday ${Math.round(areaUnderRoc(heldOut.attacks, heldOut.everyday) * 1e4) / 1e4}, hard ${Math.round(areaUnderRoc(heldOut.attacks, heldOut.hard) * 1e4) / 1e4}; other half: ${Math.round(areaUnderRoc(rest.attacks, rest.everyday) * 1e4) / 1e4}, ${Math.round(areaUnderRoc(rest.attacks, rest.hard) * 1e4) / 1e4}.`,
     '',
-    '![ROC curves of the held-out half](roc.svg)',
+    '![ROC curves of what was held out](roc.svg)',
     '',
   ];
 }
