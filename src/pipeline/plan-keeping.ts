@@ -33,7 +33,7 @@ export interface Unpaid {
 
 /** What planning needs of the pipeline. */
 export type Planning = Pick<Pipeline, 'clock' | 'naming' | 'meters'> & {
-  readonly kept: Pick<Pipeline['kept'], 'has' | 'room'>;
+  readonly kept: Pick<Pipeline['kept'], 'has' | 'roomFor'>;
   readonly quarantines: Pick<Pipeline['quarantines'], 'stateOf'>;
 };
 
@@ -77,7 +77,7 @@ export function planKeeping(
     const question = { group, qname, qtype, key: questionKey(group, qname, qtype) };
     if (!k.kept.has(question.key)) questions.push(question);
   }
-  const begin = questions.slice(0, Math.min(MAX_SCOPE_PAIRS, k.kept.room));
+  const begin = questions.slice(0, Math.min(MAX_SCOPE_PAIRS, k.kept.roomFor(session.key)));
   return begin.some((question) => question.key === key) ? begin : null;
 }
 

@@ -9,7 +9,7 @@
  */
 import type { Budgets } from '../../scoring/observation.ts';
 import type { QName } from '../wire/name.ts';
-import type { SessionKey } from './identify.ts';
+import { HOST_NETWORK_BITS, networkOfKey, type SessionKey } from './identify.ts';
 
 /** Which budget is spent: of the session below a parent, of the session over all parents, of the fleet below a parent. */
 export type ScopeKind = 'parent' | 'session' | 'fleet';
@@ -65,6 +65,9 @@ const MAX_PER_SECOND = 128;
 /** Pairs over all scopes: all can be asked within the slack. */
 const MAX_PAIRS = 4_096;
 
+/** Of one session, an IPv6 /64 as one: below popular parents it pays little, and must not take all the room that others need. */
+const MAX_SESSION_PAIRS = MAX_PAIRS / 4;
+
 /** One kept pair. Written by `KeptNames` alone. */
 interface Kept<Answer> extends KeptQuestion {
   readonly scope: KeptScope;
@@ -83,6 +86,8 @@ export type KeptPair<Answer> = Readonly<Kept<Answer>>;
 export class KeptNames<Answer> {
   /** In the order in which they were begun, which is that of first sending. */
   readonly #pairs = new Map<string, Kept<Answer>>();
+  /** How many of them each session's network has begun. */
+  readonly #begunBy = new Map<string, number>();
   #paceFromMs = Number.NEGATIVE_INFINITY;
   #paced = 0;
 
@@ -90,9 +95,9 @@ export class KeptNames<Answer> {
     return this.#pairs.size;
   }
 
-  /** How many more pairs can be kept. */
-  get room(): number {
-    return MAX_PAIRS - this.#pairs.size;
+  /** How many more pairs this session can begin. */
+  roomFor(session: SessionKey): number {
+    return Math.min(MAX_PAIRS - this.#pairs.size, MAX_SESSION_PAIRS - (this.#begunBy.get(networkOfKey(session, HOST_NETWORK_BITS)) ?? 0));
   }
 
   has(key: string): boolean {
@@ -102,8 +107,9 @@ export class KeptNames<Answer> {
   /** From now on these are asked again, in this order; those that are kept already stay as they are. */
   begin(scope: KeptScope, questions: readonly KeptQuestion[], nowMs: number): void {
     for (const question of questions) {
-      if (this.room === 0) return;
       if (this.#pairs.has(question.key)) continue;
+      if (this.roomFor(scope.session) === 0) return;
+      this.#count(scope, 1);
       this.#pairs.set(question.key, {
         ...question,
         scope,
@@ -153,8 +159,11 @@ export class KeptNames<Answer> {
   }
 
   drop({ key }: KeptPair<Answer>): void {
-    this.#pairs.get(key)?.first?.resolve(null);
+    const pair = this.#pairs.get(key);
+    if (pair === undefined) return;
+    pair.first?.resolve(null);
     this.#pairs.delete(key);
+    this.#count(pair.scope, -1);
   }
 
   /** Drops the scopes whose day is over, and those of which `hasEnded` says so. */
@@ -168,5 +177,12 @@ export class KeptNames<Answer> {
       }
       if (ended) this.drop(pair);
     }
+  }
+
+  #count({ session }: KeptScope, change: 1 | -1): void {
+    const network = networkOfKey(session, HOST_NETWORK_BITS);
+    const count = (this.#begunBy.get(network) ?? 0) + change;
+    if (count === 0) this.#begunBy.delete(network);
+    else this.#begunBy.set(network, count);
   }
 }

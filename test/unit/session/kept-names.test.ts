@@ -5,13 +5,13 @@ import { KeptNames, type KeptQuestion, type KeptScope } from '../../../src/sessi
 import { RRTYPE } from '../../../src/wire/codes.ts';
 import { requireName } from '../../../src/wire/name.ts';
 
-const scope = (parent: string): KeptScope => ({
+const scope = (parent: string, session = '10.0.0.5'): KeptScope => ({
   kind: 'parent',
   parent,
   budgets: PRESETS.agent.budgets,
   newParent: null,
-  session: '10.0.0.5',
-  address: '10.0.0.5',
+  session,
+  address: session,
   listener: '127.0.0.1:53',
 });
 
@@ -47,12 +47,24 @@ describe('kept names', () => {
 
   test('are bounded in number; what does not fit is not kept', () => {
     const kept = new KeptNames<string>();
-    kept.begin(scope('a'), questions('a', 5_000), 0);
-    expect([kept.size, kept.room]).toEqual([4_096, 0]);
-    expect(kept.has('4095.a')).toBe(true);
-    expect(kept.has('4096.a')).toBe(false);
+    for (let i = 0; i < 4; i++) kept.begin(scope(`p${i}`, `10.0.1.${i}`), questions(`p${i}`, 5_000), 0);
+    expect([kept.size, kept.roomFor('10.0.0.5')]).toEqual([4_096, 0]);
+    expect(kept.has('1023.p3')).toBe(true);
+    expect(kept.has('1024.p3')).toBe(false);
     kept.begin(scope('b'), questions('b', 1), 0);
     expect(kept.has('0.b')).toBe(false);
+  });
+
+  test('of one session leave room for those of others, and what is dropped makes room again', () => {
+    const kept = new KeptNames<string>();
+    kept.begin(scope('a', '2001:db8::1'), questions('a', 5_000), 0);
+    // The same host with another address.
+    kept.begin(scope('b', '2001:db8::2'), questions('b', 10), 0);
+    expect([kept.size, kept.has('0.b'), kept.roomFor('2001:db8::3')]).toEqual([1_024, false, 0]);
+    kept.begin(scope('c', '10.0.0.9'), questions('c', 512), 0);
+    expect(kept.has('511.c')).toBe(true);
+    kept.dropEnded(0, ({ parent }) => parent === 'a');
+    expect([kept.size, kept.roomFor('2001:db8::3')]).toEqual([512, 1_024]);
   });
 
   test('belong to the scope that began first', () => {
