@@ -2,7 +2,7 @@
  * `secrets.json` in the state folder: the secrets that were registered with the running server, as keyed hashes. Readable by its owner
  * alone, replaced as a whole, so that a crash leaves the old one or the new one.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { SecretKind, WatchedSecret } from '../../scoring/secrets/watch-secret.ts';
 import { type HashKey, keyedHash } from '../../scoring/sketch/keyed-hash.ts';
@@ -57,7 +57,8 @@ export function writeSecretFile(path: string, key: HashKey, secrets: readonly St
     rmSync(partial, { force: true });
     const file = openSync(partial, 'wx', 0o600);
     try {
-      writeSync(file, `${JSON.stringify({ form: FORM, key: keyMark(key), secrets: written })}\n`);
+      // Not `writeSync`, which may write a part on a disk that is nearly full and say nothing.
+      writeFileSync(file, `${JSON.stringify({ form: FORM, key: keyMark(key), secrets: written })}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);

@@ -127,10 +127,15 @@ function createMeters(database: Database.Database): LastingMeters {
 function ownOrFloor(scope: MeterScope, rows: readonly StoredMeter[]): StoredMeter | null {
   let highest: StoredMeter | null = null;
   for (const row of rows) {
-    if (row.session === scope.session && row.parent === scope.parent) return row;
+    if (row.session === scope.session && row.parent === scope.parent) return checked(row);
     if (highest === null || row.leasedBits > highest.leasedBits) highest = row;
   }
-  return highest === null ? null : { ...highest, ...scope };
+  return highest === null ? null : checked({ ...highest, ...scope });
+}
+
+/** Nothing writes less than 0 bits: a damaged row would be a budget without end, so it counts as one that is spent. */
+function checked(row: StoredMeter): StoredMeter {
+  return row.leasedBits >= 0 ? row : { ...row, leasedBits: Number.POSITIVE_INFINITY };
 }
 
 /** Session and parent of two floors: a total goes only with its session, a meter below a parent by itself or with its session. */

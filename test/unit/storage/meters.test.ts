@@ -166,6 +166,15 @@ describe('lasting meters', () => {
     expect(bits(meters, 's', 'a.example')).toBeNull();
   });
 
+  test('read a damaged row of less than 0 bits as spent, not as a budget without end', () => {
+    const { meters, upkeep } = open();
+    const damage = upkeep.prepare('INSERT INTO meters (session, parent, epoch, leased_bits, at_ms) VALUES (?, ?, 0, -1e12, 1000)');
+    damage.run('s', 'a.example');
+    damage.run('(pruned)', '(pruned)');
+    expect(bits(meters, 's', 'a.example')).toBe(Number.POSITIVE_INFINITY);
+    expect(bits(meters, 'other', 'a.example')).toBe(Number.POSITIVE_INFINITY);
+  });
+
   test('are still there after a checkpoint, whose log starts anew', () => {
     const { meters, upkeep } = open();
     for (let n = 0; n < 1_000; n++) meters.saveMeters([meter('s', `p${n}.example`, n)]);
