@@ -71,6 +71,8 @@ export class SessionProfile {
   readonly hashKey: HashKey;
   readonly #maxParents: number;
   readonly #parents = new Map<string, ParentHistory>();
+  /** Those with a single name, asked longest ago first: the next to be evicted, found without a look at all the others. */
+  readonly #withOneName = new Set<string>();
   /** Those evicted since included: eviction forgives nothing. */
   #unlistedParents = 0;
   #turn = 0;
@@ -135,6 +137,10 @@ export class SessionProfile {
     if (unforwardable) held.unforwardableQueries++;
     held.maxScore = Math.max(held.maxScore, score);
     held.lastTurn = ++this.#turn;
+    if (namesBefore > 1) return;
+    // Taken out and put back at the end, where what was asked last stands.
+    this.#withOneName.delete(parent);
+    if (held.names.count === 1) this.#withOneName.add(parent);
   }
 
   /** Includes an answer that came from an upstream for this session. One for a parent that is no longer held is passed over. */
@@ -177,6 +183,11 @@ export class SessionProfile {
 
   /** The parent with the fewest names goes, the least recently asked among equals: a tunnel cannot push its own count out. */
   #evictOne(): void {
+    for (const parent of this.#withOneName) {
+      this.#withOneName.delete(parent);
+      this.#parents.delete(parent);
+      return;
+    }
     let chosen: string | null = null;
     let fewest = Number.POSITIVE_INFINITY;
     let oldest = Number.POSITIVE_INFINITY;

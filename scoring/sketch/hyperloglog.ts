@@ -14,12 +14,19 @@ export const HYPERLOGLOG_STANDARD_ERROR = 1.04 / Math.sqrt(REGISTERS);
 
 export class HyperLogLog {
   readonly #registers = new Uint8Array(REGISTERS);
+  /** Σ 2^−rank over the registers: multiples of 2^−33 up to 512, so it stays exact however often it changes. */
+  #sum = REGISTERS;
+  #empty = REGISTERS;
 
   /** Adds an item by its hash; adding it again changes nothing. */
   add(hash: Hash64): void {
     const index = hash.low & (REGISTERS - 1);
     const rank = Math.clz32(hash.high) + 1;
-    if (rank > (this.#registers[index] ?? 0)) this.#registers[index] = rank;
+    const before = this.#registers[index] ?? 0;
+    if (rank <= before) return;
+    this.#registers[index] = rank;
+    this.#sum += 2 ** -rank - 2 ** -before;
+    if (before === 0) this.#empty -= 1;
   }
 
   /** Whether `add` would change nothing. True for every item that was added, and for some that were not. */
@@ -29,14 +36,8 @@ export class HyperLogLog {
 
   /** The estimated number of distinct items. */
   estimate(): number {
-    let sum = 0;
-    let empty = 0;
-    for (const rank of this.#registers) {
-      sum += 2 ** -rank;
-      if (rank === 0) empty++;
-    }
-    const raw = (ALPHA * REGISTERS * REGISTERS) / sum;
+    const raw = (ALPHA * REGISTERS * REGISTERS) / this.#sum;
     // Linear counting below 5/2 of the registers (ibid., figure 3).
-    return raw <= 2.5 * REGISTERS && empty > 0 ? REGISTERS * Math.log(REGISTERS / empty) : raw;
+    return raw <= 2.5 * REGISTERS && this.#empty > 0 ? REGISTERS * Math.log(REGISTERS / this.#empty) : raw;
   }
 }
