@@ -130,7 +130,7 @@ async function play(folder: string, authority: DemoAuthority, say: (line: string
         quarantine = { id: record.id, atQuery: query, score: record.score, leakBits: record.leakBits };
         explanation = answer.explanation;
       }
-      if (query <= 12 || crossed) say(line(step));
+      if ((query <= 12 && quarantine === null) || crossed) say(line(step));
       if (crossed) say(`\n  ${THIEF} is quarantined: ${record.id}. It was told:\n  "${answer.explanation ?? ''}"\n`);
 
       await askAsNeighbour(server, query, neighbour);

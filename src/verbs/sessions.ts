@@ -62,7 +62,7 @@ function detailText(one: SessionDetailView): string {
     ['policy', one.policy],
     ['score', number(one.score)],
     ['queries', String(one.queries)],
-    ['leaked', `${number(one.leakBits)} bits below unlisted parents${one.budgetBits === null ? '' : ` of ${number(one.budgetBits)}`}`],
+    ['leaked', `${number(one.leakBits)}${one.budgetBits === null ? '' : ` of ${number(one.budgetBits)}`} bits below unlisted parents`],
     ['first seen', time(one.firstSeen)],
     ['last seen', time(one.lastSeen)],
     ['epoch', String(one.epoch)],
@@ -77,7 +77,7 @@ function detailText(one: SessionDetailView): string {
     number(parent.fleetBits),
     budget(parent.fleetBudgetBits),
   ]);
-  return `${head}\n${table(['PARENT', 'QUERIES', 'NAMES', 'LEAK BITS', 'BUDGET', 'FLEET BITS', 'BUDGET'], parents)}`;
+  return `${head}\n${table(['PARENT', 'QUERIES', 'NAMES', 'LEAK BITS', 'BUDGET', 'FLEET BITS', 'FLEET BUDGET'], parents)}`;
 }
 
 function budget(bits: number | null): string {

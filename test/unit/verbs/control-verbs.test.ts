@@ -158,7 +158,7 @@ describe('kennel sessions', () => {
     expect(out).toMatch(/evil\.example +100 +99 +640 +512/);
     expect(jsonOf(await run(sessions, 'show', '10.0.0.5', '--json'))).toMatchObject({ parents: [{ parent: 'evil.example' }] });
     const withParents = (await run(sessions, 'show', '10.0.0.5')).out;
-    expect(withParents).toMatch(/leaked: +640 bits below unlisted parents of 2048/);
+    expect(withParents).toMatch(/leaked: +640 of 2048 bits below unlisted parents/);
     expect(withParents).toMatch(/evil\.example +100 +99 +640 +512 +700 +1024/);
   });
 
