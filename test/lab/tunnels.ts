@@ -72,6 +72,8 @@ const SERVER_PORT = { iodine: 5301, dns2tcp: 5302 } as const;
 const SINK_PORT = 9000;
 /** What is under way when the tunnel client gives up may still arrive. */
 const LAST_OCTETS_MS = 500;
+/** With nothing arriving for so long, the client is started anew; the connection inside repeats its SYN after 1, 3 and 7 seconds. */
+const STALLED_MS = 10_000;
 const MAX_LOG_CHARS = 4_000;
 const PASSWORD = 'lab';
 const IODINE_SERVER = '10.99.0.1';
@@ -201,13 +203,27 @@ async function attemptTheft(lab: Lab, world: World, tunnel: Tunnel, octets: numb
     const digest = /^digest (\w+)$/m.exec(source.stdout())?.[1] ?? '';
     const isThrough = () => world.receivedDigest(digest);
     const { hasExited } = source;
-    await eventually(() => isThrough() || client.hasExited() || hasExited(), remainingMs());
+    const stalled = stallDetector(world);
+    await eventually(() => isThrough() || client.hasExited() || hasExited() || stalled(), remainingMs());
     const complete = await eventually(isThrough, Math.min(LAST_OCTETS_MS, Math.max(remainingMs(), 0)));
     return { complete, log: log() };
   } finally {
     await source?.kill('SIGKILL');
     await client.kill();
   }
+}
+
+/** True once nothing more has arrived for `STALLED_MS`: iodine and its server may lose step with each other for good. */
+function stallDetector(world: World): () => boolean {
+  let received = world.receivedOctets();
+  let sinceMs = performance.now();
+  return () => {
+    if (world.receivedOctets() !== received) {
+      received = world.receivedOctets();
+      sinceMs = performance.now();
+    }
+    return performance.now() - sinceMs > STALLED_MS;
+  };
 }
 
 async function startSource(lab: Lab, tunnel: Tunnel, octets: number): Promise<Running> {
