@@ -125,11 +125,22 @@ export class SecretMatcher {
     }
     const belowOnly = this.#result(findings, hits, trail, false);
     const parentLabel = allLabels[labels.length] ?? '';
-    if (parentLabel.length < SHORTEST_PARENT_LABEL || belowOnly.found !== null) return belowOnly;
+    if (belowOnly.found !== null || belowOnly.pieces.length > 0) return this.#withRest(belowOnly, below, parentLabel);
+    if (parentLabel.length < SHORTEST_PARENT_LABEL) return belowOnly;
     findings = this.#read(parentLabel, { fresh: 0, until: parentLabel.length, labels: NO_LABELS }, null);
     if (findings === null) return belowOnly;
     const inParent = this.#result(findings, this.#weigh(parentLabel, 0, findings, trail, null), trail, true);
-    return { ...inParent, pieces: [...belowOnly.pieces, ...inParent.pieces], open: belowOnly.open };
+    return { ...inParent, open: belowOnly.open };
+  }
+
+  /**
+   * A registered secret that was seen below a parent may go on in the parent's own label, however short: then that must not be told
+   * either. A form of a key says nothing of where the key ends, and the parent is told, because it is the destination.
+   */
+  #withRest(search: SecretSearch, below: string, parentLabel: string): SecretSearch {
+    const text = below + parentLabel;
+    const rest = this.#read(text, { fresh: below.length, until: text.length, labels: NO_LABELS }, null);
+    return rest === null || rest.secrets.size === 0 ? search : { ...search, inParent: true };
   }
 
   /** One pass over a text. Shingles count when they end in what is new: earlier ones were seen with the names before. */

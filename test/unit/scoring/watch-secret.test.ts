@@ -103,6 +103,24 @@ describe('search', () => {
     expect(search).toMatchObject({ found: { kind: 'secret' }, inParent: true });
   });
 
+  test('what goes on in the label of the parent is known to be there, so that it is not told', () => {
+    const [head, rest] = [SECRET.slice(0, -10).toLowerCase(), SECRET.slice(-10).toLowerCase()];
+    const matcher = matcherOf(SECRET);
+    expect(matcher.search(nameBelow(`${rest}.example`, [head]), new NameTrail())).toMatchObject({
+      found: { kind: 'secret' },
+      inParent: true,
+    });
+    expect(matcher.search(nameBelow('agenda.example', [head]), new NameTrail())).toMatchObject({
+      found: { kind: 'secret' },
+      inParent: false,
+    });
+    const key = 'akiaqwertyuiopasdfgh';
+    expect(matcher.search(nameBelow('agenda.example', [key]), new NameTrail())).toMatchObject({
+      found: { kind: 'key-shape' },
+      inParent: false,
+    });
+  });
+
   test('of two secrets that share a beginning each is found', () => {
     const matcher = matcherOf(`${SECRET}aZ8kQ3vR7wTx`, `${SECRET}Lm5Np9BcYd2F`);
     expect(new Asker(matcher).ask('notes.example', ['az8kq3vr7wtx-qq', `${SECRET.slice(20)}lm5np9bcyd2f`]).found?.name).toBe('secret-1');
