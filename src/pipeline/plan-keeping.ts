@@ -54,8 +54,8 @@ export function bitsLeft(remaining: BitsPerScope<number | null>, scope: ScopeKin
 }
 
 /**
- * The questions to begin with so that this one stays answered: none when it is kept already; null when the session has never sent it,
- * or it cannot be kept.
+ * The questions to begin with so that this one stays answered: none when it is kept already; null when it was never sent in the scope
+ * that is spent, or cannot be kept.
  */
 export function planKeeping(
   k: Planning,
@@ -64,8 +64,9 @@ export function planKeeping(
   { scope, domain, metered, key }: Unpaid,
 ): readonly KeptQuestion[] | null {
   if (k.kept.has(key)) return [];
-  // Whoever floods us with new names is told no at once.
-  if (!k.meters.knowsPair(session.meters, metered, k.clock.wallMs())) return null;
+  // Whoever floods us with new names is told no at once. What the fleet has sent stays answered for a session that has not: otherwise two
+  // sessions that spend the fleet's budget take a service away from all who come later (threat 31, docs/threats.md).
+  if (scope !== 'fleet' && !k.meters.knowsPair(session.meters, metered, k.clock.wallMs())) return null;
 
   const limit = scope === 'session' ? MAX_SESSION_NAMES : MAX_NAMES;
   const below = scope === 'session' ? [] : labelsOf(domain.parentName);

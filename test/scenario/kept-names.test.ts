@@ -256,6 +256,18 @@ describe('which scope is spent', () => {
   });
 });
 
+test('sessions that spend the fleet’s budget take no known name from a session that comes later', async () => {
+  const kennel = start(config());
+  expect((await kennel.ask('www.example.net', { client: '10.0.0.9' }))?.rcode).toBe('NOERROR');
+  for (const client of ['10.0.0.5', '10.0.0.6', '10.0.0.7']) {
+    for (const word of WORDS) await kennel.ask(`${word}-${client.at(-1)}.example.net`, { client });
+  }
+  await kennel.live(HOUR);
+  expect((await kennel.ask('www.example.net', { client: '10.0.0.20' }))?.rcode).toBe('NOERROR');
+  expect((await kennel.ask('unseen.example.net', { client: '10.0.0.20' }))?.rcode).toBe('NXDOMAIN');
+  expect(kennel.decisions.at(-1)?.reason).toBe('fleet-budget');
+});
+
 describe('what clients ask changes nothing of what the upstream is asked', () => {
   interface Behaviour {
     /** A known one by its number, or one that is new. */
