@@ -4,7 +4,7 @@
  */
 import { cpus } from 'node:os';
 import { stdout, version } from 'node:process';
-import { judgeQuery } from '../../src/pipeline/judge.ts';
+import { type Judgement, judgeQuery } from '../../src/pipeline/judge.ts';
 import { classifyName } from '../../src/policy/classify-name.ts';
 import { Replay } from '../../src/replay/replay.ts';
 import { RRTYPE } from '../../src/wire/codes.ts';
@@ -21,6 +21,8 @@ import { WORD_LIST } from './word-list.ts';
 const BATCH = 40_000;
 const BATCHES = 12;
 const CLIENT = '10.0.0.1';
+/** As many as the budget below one parent lets through. */
+const KNOWN_NAMES = 30;
 const SESSIONS = 100_000;
 const NAMES_A_SESSION = 5;
 
@@ -39,26 +41,33 @@ async function costOfJudging(): Promise<(readonly [what: string, batches: readon
   const replay = new Replay({ config: configOf({ preset: 'interactive', age: 'unknown' }) });
   const { pipeline } = replay;
   const random = randomFrom('cost');
-  const known = Array.from({ length: 60 }, (_unused, at) => requireName(`${WORD_LIST[at]}.some-company.com`));
+  const asked = Array.from({ length: KNOWN_NAMES }, (_unused, at) => requireName(`${WORD_LIST[at]}.some-company.com`));
   const asking = async (qname: QName, atMs: number): Promise<void> => {
     await replay.ask({ atMs, client: CLIENT, qname, qtype: RRTYPE.A, response: { ...ATTACKER_ANSWER, ttlSeconds: 600 } });
   };
   let atMs = START_MS;
-  for (const qname of [...known, requireName('www.other-company.com')]) {
+  for (const qname of [...asked, requireName('www.other-company.com')]) {
     atMs += 100;
     await asking(qname, atMs);
   }
   const session = pipeline.sessions.peek(CLIENT);
   if (session === null) throw new Error('the session is gone');
   const policy = pipeline.policies.choose(CLIENT);
-  const judging = (qname: QName): void => {
+  const judging = (qname: QName): Judgement => {
     const classified = classifyName(policy, pipeline.naming, qname, RRTYPE.A);
-    if (classified.kind === 'routed') judgeQuery(pipeline, session, policy, classified, qname, RRTYPE.A);
+    if (classified.kind !== 'routed') throw new Error('not a name that is judged');
+    return judgeQuery(pipeline, session, policy, classified, qname, RRTYPE.A);
   };
-  const pick = (at: number): QName => known[at % known.length] ?? requireName('www.some-company.com');
+  // A name that the budget refused is not known: it would be priced as new each time.
+  const allHad = (how: Judgement['lookUp']['kind']): void => {
+    for (const qname of asked) if (judging(qname).lookUp.kind !== how) throw new Error(`the answer is not ${how}`);
+  };
+  const pick = (at: number): QName => asked[at % asked.length] ?? requireName('www.some-company.com');
+  allHad('fresh');
   const hits = nanosecondsOf((at) => judging(pick(at)));
   // An hour later every answer has expired.
   await asking(requireName('www.other-company.com'), atMs + HOUR_MS);
+  allHad('send');
   const expired = nanosecondsOf((at) => judging(pick(at)));
   const fresh = Array.from({ length: BATCH * BATCHES }, () =>
     requireName(`${randomText(random, 12, 'abcdefghijklmnopqrstuvwxyz0123456789')}.${random.pick(WORD_LIST)}.some-company.com`),

@@ -41,11 +41,14 @@ export class AliasRules {
   }
 
   #rebinding(routed: RoutedName, qname: QName, records: readonly ResourceRecord[]): AliasFinding | null {
-    if (routed.ofThisSite || this.#mayBePrivate.match(qname) !== null) return null;
-    const codesAllowed = CODE_ZONES.match(qname) !== null;
+    if (routed.ofThisSite) return null;
+    // Few answers lead inside, so what is allowed to is asked last.
     for (const record of records) {
-      const address = addressesOf(record).find((one) => leadsInside(one) && !(codesAllowed && isListCode(one)));
-      if (address !== undefined) return { reason: 'rebinding', address };
+      for (const address of addressesOf(record)) {
+        if (!leadsInside(address)) continue;
+        if (this.#mayBePrivate.match(qname) !== null) return null;
+        if (!isListCode(address) || CODE_ZONES.match(qname) === null) return { reason: 'rebinding', address };
+      }
     }
     return null;
   }
