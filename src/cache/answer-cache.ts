@@ -7,9 +7,9 @@
  * sets it.
  */
 import type { AnswerCache, CachedAnswer, UpstreamResponse } from '../pipeline/ports.ts';
+import type { QName } from '../wire/name.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 import { answerLifetime } from './answer-lifetime.ts';
-import { questionKey } from './question-key.ts';
 
 export interface AnswerCacheLimits {
   readonly maxEntries: number;
@@ -47,20 +47,24 @@ class StoredAnswer implements CachedAnswer {
   readonly authenticData: boolean;
   readonly storedAtMs: number;
   readonly expiresAtMs: number;
-  readonly key: string;
+  readonly group: string;
+  readonly qname: QName;
+  readonly qtype: number;
   readonly octets: number;
   served = false;
   newer: StoredAnswer | null = null;
   older: StoredAnswer | null = null;
 
-  constructor(answer: CachedAnswer, key: string, octets: number) {
+  constructor(answer: CachedAnswer, group: string, qname: QName, qtype: number, octets: number) {
     this.rcode = answer.rcode;
     this.answers = answer.answers;
     this.authority = answer.authority;
     this.authenticData = answer.authenticData;
     this.storedAtMs = answer.storedAtMs;
     this.expiresAtMs = answer.expiresAtMs;
-    this.key = key;
+    this.group = group;
+    this.qname = qname;
+    this.qtype = qtype;
     this.octets = octets;
   }
 }
@@ -71,19 +75,36 @@ export function createAnswerCache(limits: AnswerCacheLimits): BoundedAnswerCache
     maxTtlSeconds: limits.maxTtlSeconds ?? DAY_SECONDS,
     negativeMaxTtlSeconds: limits.negativeMaxTtlSeconds ?? HOUR_SECONDS,
   };
-  const entries = new Map<string, StoredAnswer>();
+  /** By group, type and name. Not by one text of all three: the hash of a name is kept with it, that of a new text is made anew. */
+  const groups = new Map<string, Map<number, Map<QName, StoredAnswer>>>();
+  let size = 0;
   let newest: StoredAnswer | null = null;
   let oldest: StoredAnswer | null = null;
   /** Where the search for the next victim goes on; null: at the oldest. */
   let hand: StoredAnswer | null = null;
   let octets = 0;
 
+  function find(group: string, qname: QName, qtype: number): StoredAnswer | undefined {
+    return groups.get(group)?.get(qtype)?.get(qname);
+  }
+
   function insert(entry: StoredAnswer): void {
     entry.older = newest;
     if (newest === null) oldest = entry;
     else newest.newer = entry;
     newest = entry;
-    entries.set(entry.key, entry);
+    let types = groups.get(entry.group);
+    if (types === undefined) {
+      types = new Map();
+      groups.set(entry.group, types);
+    }
+    let names = types.get(entry.qtype);
+    if (names === undefined) {
+      names = new Map();
+      types.set(entry.qtype, names);
+    }
+    names.set(entry.qname, entry);
+    size += 1;
     octets += entry.octets;
   }
 
@@ -96,7 +117,12 @@ export function createAnswerCache(limits: AnswerCacheLimits): BoundedAnswerCache
     // Whoever still holds the entry must not hold its former neighbours with it.
     entry.newer = null;
     entry.older = null;
-    entries.delete(entry.key);
+    const types = groups.get(entry.group);
+    const names = types?.get(entry.qtype);
+    names?.delete(entry.qname);
+    // A client chooses the types, so none stays without an entry.
+    if (names?.size === 0) types?.delete(entry.qtype);
+    size -= 1;
     octets -= entry.octets;
   }
 
@@ -114,7 +140,7 @@ export function createAnswerCache(limits: AnswerCacheLimits): BoundedAnswerCache
 
   return {
     peek(group, qname, qtype, nowMs) {
-      const entry = entries.get(questionKey(group, qname, qtype));
+      const entry = find(group, qname, qtype);
       if (entry === undefined) return null;
       if (nowMs < entry.expiresAtMs) return entry;
       remove(entry);
@@ -126,20 +152,19 @@ export function createAnswerCache(limits: AnswerCacheLimits): BoundedAnswerCache
     },
 
     store(group, qname, qtype, response, ttlFloorSeconds, nowMs) {
-      const key = questionKey(group, qname, qtype);
       const answer = agedAnswer(qtype, response, ttlFloorSeconds, nowMs);
-      const replaced = entries.get(key);
+      const replaced = find(group, qname, qtype);
       if (replaced !== undefined) remove(replaced);
-      const size = sizeOf(key, answer);
-      if (answer.expiresAtMs <= nowMs || size > limits.maxOctets / LARGEST_ENTRY_PART) return answer;
-      while (entries.size > 0 && (entries.size >= limits.maxEntries || octets + size > limits.maxOctets)) evictOne(nowMs);
-      const entry = new StoredAnswer(answer, key, size);
+      const entryOctets = sizeOf(group, qname, answer);
+      if (answer.expiresAtMs <= nowMs || entryOctets > limits.maxOctets / LARGEST_ENTRY_PART) return answer;
+      while (size > 0 && (size >= limits.maxEntries || octets + entryOctets > limits.maxOctets)) evictOne(nowMs);
+      const entry = new StoredAnswer(answer, group, qname, qtype, entryOctets);
       insert(entry);
       return entry;
     },
 
     get size() {
-      return entries.size;
+      return size;
     },
 
     get octets() {
@@ -160,8 +185,8 @@ export function createAnswerCache(limits: AnswerCacheLimits): BoundedAnswerCache
   }
 }
 
-function sizeOf(key: string, answer: CachedAnswer): number {
-  let octets = ENTRY_OCTETS + STRING_OCTETS + key.length;
+function sizeOf(group: string, qname: QName, answer: CachedAnswer): number {
+  let octets = ENTRY_OCTETS + STRING_OCTETS + group.length + qname.length;
   for (const record of answer.answers) octets += recordOctets(record);
   for (const record of answer.authority) octets += recordOctets(record);
   return octets;
