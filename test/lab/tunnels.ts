@@ -89,11 +89,6 @@ export interface OwnedQuery {
 export interface World {
   /** The zone of each tunnel's server. */
   readonly zones: Readonly<Record<Tunnel['kind'], string>>;
-  /**
-   * Starts iodine's server anew. It has room for 16 clients and keeps each place for a minute: the next tunnel would fail because
-   * the server is full, with or without detection.
-   */
-  freeIodineSlots(): Promise<void>;
   /** Names below tunnel zones that reached the internet since the start, in order. */
   tunnelNames(): readonly string[];
   /** Queries below `ownedZones` that reached the internet since the start, in order. */
@@ -118,14 +113,10 @@ export async function startWorld(lab: Lab, seed: number, ownedZones: readonly st
   await stub.waitForOutput(/answering/, 10_000);
   await sink.waitForOutput(/sink ready/, 10_000);
   rmSync(folder, { recursive: true });
-  let iodined = await startIodineServer(lab, zones.iodine);
+  await startIodineServer(lab, zones.iodine);
   await startDns2tcpServer(lab, zones.dns2tcp);
   return {
     zones,
-    async freeIodineSlots() {
-      await iodined.kill();
-      iodined = await startIodineServer(lab, zones.iodine);
-    },
     tunnelNames: () => [...stub.stdout().matchAll(/^relay \d+ (\S+)$/gm)].map((match) => decodeURIComponent(match[1] ?? '')),
     ownedQueries: () =>
       [...stub.stdout().matchAll(/^owned (\d+) (\S+) (\S+)$/gm)].map(([, type, name, shape]) => ({
@@ -138,13 +129,12 @@ export async function startWorld(lab: Lab, seed: number, ownedZones: readonly st
   };
 }
 
-async function startIodineServer(lab: Lab, zone: string): Promise<Running> {
+async function startIodineServer(lab: Lab, zone: string): Promise<void> {
   const port = String(SERVER_PORT.iodine);
   // -c: a resolver asks from many ports, so the server must not insist on one.
   const argv = ['-f', '-c', '-P', PASSWORD, '-l', INTERNET_ADDRESS, '-p', port, `${IODINE_SERVER}/24`, zone];
   const server = lab.start('internet', [toolPath('iodined'), ...argv]);
   await server.waitForOutput(/Listening to dns/, 5_000);
-  return server;
 }
 
 async function startDns2tcpServer(lab: Lab, zone: string): Promise<void> {
@@ -182,7 +172,6 @@ export interface TheftResult {
  * until it has worked or `patienceMs` has passed.
  */
 export async function stealThrough(lab: Lab, world: World, tunnel: Tunnel, octets: number, patienceMs: number): Promise<TheftResult> {
-  if (tunnel.kind === 'iodine') await world.freeIodineSlots();
   const startedMs = performance.now();
   const deadlineMs = startedMs + patienceMs;
   const before = world.receivedOctets();
