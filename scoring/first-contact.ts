@@ -35,8 +35,10 @@ export function firstContactBudgets(budgets: Budgets): Budgets {
 
 /**
  * Bits a new name may cost: what the policy gives one name, or what is left of the total without the part that is for known names.
- * `parentBits`: spent below the parent. The apex is not asked here: its types cost 2 to 5 bits, are few, and come from the ordinary budget.
+ * `parentBits`: spent below the parent; `tenantBits`: of the label that a tenant chose, told with the first name; below 0 when that alone
+ * is too much. The apex of a registered domain is not asked here: its types cost 2 to 5 bits, are few, and come from the ordinary budget.
  */
-export function firstContactLimit(nameBits: number, parentBits: number): number {
-  return Math.max(0, Math.min(nameBits, FIRST_CONTACT_TOTAL_BITS - KNOWN_NAMES_RESERVE_BITS - parentBits));
+export function firstContactLimit(nameBits: number, parentBits: number, tenantBits = 0): number {
+  const limit = Math.max(0, Math.min(nameBits, FIRST_CONTACT_TOTAL_BITS - KNOWN_NAMES_RESERVE_BITS - parentBits));
+  return parentBits === 0 ? limit - tenantBits : limit;
 }

@@ -4,7 +4,7 @@
  */
 import { assess } from '../../scoring/assess.ts';
 import { type DecideInput, decide, type Verdict } from '../../scoring/decide.ts';
-import { firstContactBudgets, firstContactLimit, isFirstContact } from '../../scoring/first-contact.ts';
+import { firstContactBudgets, isFirstContact } from '../../scoring/first-contact.ts';
 import type { Assessment, Budgets, Observation } from '../../scoring/observation.ts';
 import { budgetsFor } from '../../scoring/presets.ts';
 import type { Asked } from '../../scoring/profile/session-profile.ts';
@@ -18,7 +18,7 @@ import type { KeptQuestion, ScopeKind } from '../session/kept-names.ts';
 import type { MeteredName, Price } from '../session/meters.ts';
 import type { HeldRefusal, Session } from '../session/session.ts';
 import type { QName } from '../wire/name.ts';
-import { knownParent } from './known-parent.ts';
+import { firstContactBitsLeft, knownParent } from './known-parent.ts';
 import type { Pipeline } from './pipeline.ts';
 import { type Planning, planKeeping, spentScope } from './plan-keeping.ts';
 import type { CachedAnswer } from './ports.ts';
@@ -87,7 +87,8 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const age = unlisted ? known.age : 'unknown';
   const firstContact = unlisted && policy.firstContactBits !== null && isFirstContact(age, known.knownDays);
   // The apex and its types are free of the rule the first time: a site that nobody knows is reached, and its age then looked up.
-  const limited = firstContact && (labels.length > 0 || k.meters.knowsPair(session.meters, metered, wallMs));
+  const isTenant = domain.icannDomain === null;
+  const limited = firstContact && (isTenant || labels.length > 0 || k.meters.knowsPair(session.meters, metered, wallMs));
   const budgets = limited ? firstContactBudgets(ordinaryBudgets) : ordinaryBudgets;
   const { spent, remaining } = k.meters.read(session.meters, parent, budgets, wallMs);
 
@@ -123,7 +124,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     quarantined,
     secret: secret?.kind ?? null,
     refusedDohEndpoint: routed.dohEndpoint && policy.refuseDohEndpoints,
-    firstContactBits: limited && policy.firstContactBits !== null ? firstContactLimit(policy.firstContactBits, spent.parentBits) : null,
+    firstContactBits: limited ? firstContactBitsLeft(policy.firstContactBits, spent.parentBits, domain, allLabels) : null,
   };
   const verdict = decide(input);
   const judged = {

@@ -2,7 +2,8 @@
  * What Kennel knows of a parent: its age, and for how long the fleet has asked below it.
  * Owns the budgets that follow from it while the parent is new to everybody; the rule itself is `scoring/first-contact.ts`.
  */
-import { firstContactBudgets, isFirstContact } from '../../scoring/first-contact.ts';
+import { firstContactBudgets, firstContactLimit, isFirstContact } from '../../scoring/first-contact.ts';
+import { benignBits } from '../../scoring/meter/name-coder.ts';
 import type { Budgets, DomainAge } from '../../scoring/observation.ts';
 import type { RegistrableDomain } from '../policy/registrable-domain.ts';
 import type { Meters } from '../session/meters.ts';
@@ -28,6 +29,22 @@ export function knownParent(k: KnowingParents, { parent, icannDomain }: Parent, 
     age: icannDomain === null ? 'unknown' : k.ages.knownAgeDays(icannDomain),
     knownDays: firstSentMs === null ? 0 : Math.max(0, wallMs - firstSentMs) / MS_PER_DAY,
   };
+}
+
+/**
+ * Bits that a new name may cost on first contact. `nameBits`: what the policy gives one name, `parentBits`: spent below the parent.
+ *
+ * A tenant of a private suffix chose a label of the parent itself, and whoever owns the suffix reads it as he reads those below: it
+ * counts like one.
+ */
+export function firstContactBitsLeft(
+  nameBits: number | null,
+  parentBits: number,
+  { icannDomain, labels }: RegistrableDomain,
+  allLabels: readonly string[],
+): number {
+  const tenantBits = icannDomain === null ? benignBits(allLabels.slice(labels.length, labels.length + 1)) : 0;
+  return firstContactLimit(nameBits ?? 0, parentBits, tenantBits);
 }
 
 /** The budgets below a parent that was new when they were chosen: the tighter ones until it no longer is. */

@@ -71,6 +71,12 @@ describe('what one name may cost', () => {
     expect(firstContactLimit(96, 10_000)).toBe(0);
   });
 
+  test('counts the label that a tenant chose for itself, once', () => {
+    expect(firstContactLimit(96, 0, 40)).toBe(56);
+    expect(firstContactLimit(96, 0, 300)).toBeLessThan(0);
+    expect(firstContactLimit(96, 1, 300)).toBe(96);
+  });
+
   test.each([
     [null, FIRST_CONTACT_TOTAL_BITS],
     [100, 100],
