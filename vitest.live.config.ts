@@ -11,7 +11,7 @@ export default defineConfig({
     // A process of their own: live tests enter network namespaces and send signals.
     pool: 'forks',
     fileParallelism: false,
-    testTimeout: 120_000,
+    testTimeout: 240_000,
     hookTimeout: 120_000,
     passWithNoTests: false,
   },

@@ -4,6 +4,7 @@
  * it arrives and the record says when it would have been stopped.
  */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ORDINARY_ADDRESS, RESOLV_CONF } from '../lab/clients.ts';
@@ -50,12 +51,22 @@ describe('through a resolver without detection', () => {
 
   test.each(TRIED)('$name carries the whole payload out', async (tunnel) => {
     const before = { names: world.tunnelNames().length, queries: lab.packetsSent('client-a').udp };
-    const theft = await stealThrough(lab, world, tunnel, PAYLOAD_OCTETS, CONTROL_PATIENCE_MS);
+    const theft = await stealWithRoom(tunnel, CONTROL_PATIENCE_MS);
     rows.push({ ...rowOf(tunnel, before), condition: 'no detection', octets: theft.arrivedOctets, limit: null, quarantinedAt: null });
     expect(theft.complete, theft.log).toBe(true);
     expect(theft.arrivedOctets).toBe(PAYLOAD_OCTETS);
   });
 });
+
+/** iodine's server has 16 places and keeps each for a minute after the last word: the full form fills them. */
+async function stealWithRoom(tunnel: Tunnel, patienceMs: number): ReturnType<typeof stealThrough> {
+  const theft = await stealThrough(lab, world, tunnel, PAYLOAD_OCTETS, patienceMs);
+  if (!theft.log.includes('Server full')) return theft;
+  await sleep(PLACE_KEPT_MS);
+  return stealThrough(lab, world, tunnel, PAYLOAD_OCTETS, patienceMs);
+}
+
+const PLACE_KEPT_MS = 61_000;
 
 /** What client-a has asked and what has reached the tunnels' servers since `before`. */
 function rowOf(tunnel: Tunnel, before: { readonly names: number; readonly queries: number }) {
@@ -101,7 +112,7 @@ describe.each(['new', 'old'] as const)('through Kennel in enforce mode, below a 
     async (tunnel) => {
       const before = { names: world.tunnelNames().length, queries: lab.packetsSent('client-a').udp, octets: world.receivedOctets() };
       const neighbour = resolveAllTheTime();
-      const theft = await stealThrough(lab, world, tunnel, PAYLOAD_OCTETS, THIEF_PATIENCE_MS);
+      const theft = await stealWithRoom(tunnel, THIEF_PATIENCE_MS);
       // On a busy machine the handshake may not have come far.
       for (let go = 2; condition === 'old' && go <= MOST_GOES && (await quarantinedSessions(kennel)).length === 0; go += 1) {
         await stealThrough(lab, world, tunnel, PAYLOAD_OCTETS, THIEF_PATIENCE_MS);
