@@ -15,7 +15,6 @@ import { AliasRules } from '../policy/aliases.ts';
 import { compileNaming, upstreamGroups } from '../policy/classify-name.ts';
 import { compilePolicies } from '../policy/policy.ts';
 import { loadPopularDomains, type PopularDomains } from '../policy/popular-domains.ts';
-import { requireModel } from '../policy/shipped-file.ts';
 import { createQuarantines } from '../quarantine/quarantine.ts';
 import { KeptNames } from '../session/kept-names.ts';
 import { Meters } from '../session/meters.ts';
@@ -93,10 +92,7 @@ let popular: PopularDomains | null = null;
 
 /** Read once: an evaluation makes hundreds of pipelines. */
 function shippedPopularDomains(): PopularDomains {
-  if (popular === null) {
-    requireModel();
-    popular = loadPopularDomains();
-  }
+  popular ??= loadPopularDomains();
   return popular;
 }
 

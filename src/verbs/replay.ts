@@ -7,6 +7,7 @@ import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import type { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
 import type { Config } from '../config/config.ts';
 import type { Mode } from '../pipeline/ports.ts';
+import { requireModel } from '../policy/shipped-file.ts';
 import { mergeRecordings, type RecordingEvents, UnreadableRecording } from '../replay/open-recording.ts';
 import { ASSUMED_TTL_SECONDS, Replay, type ReplayDecision, UNANSWERED_MS } from '../replay/replay.ts';
 import type { ReplaySummary } from '../replay/replay-tally.ts';
@@ -59,6 +60,7 @@ interface FileReport {
 
 /** Replays the files and prints what came of it. */
 export async function run(args: readonly string[], io: VerbIo): Promise<number> {
+  requireModel();
   const options = readOptions(args);
   if (typeof options === 'string') return wrongUsage(io, usage, options);
   const { files, config } = options;

@@ -8,6 +8,7 @@ import { describe } from '../pipeline/record.ts';
 import { canonicalAddress } from '../policy/address-set.ts';
 import { classifyName } from '../policy/classify-name.ts';
 import type { Policy } from '../policy/policy.ts';
+import { requireModel } from '../policy/shipped-file.ts';
 import { pipelineWithoutIo } from '../replay/pipeline-without-io.ts';
 import { Session } from '../session/session.ts';
 import { typeFromName, typeName } from '../wire/codes.ts';
@@ -30,6 +31,7 @@ type Scored = Omit<Explanation, 'acting' | 'rule' | 'session' | 'sessionState'>;
 
 /** Prints one assessment a name. */
 export async function run(args: readonly string[], io: VerbIo): Promise<number> {
+  requireModel();
   const options = readOptions(args);
   if (typeof options === 'string') return wrongUsage(io, usage, options);
   // Upstreams are never asked here; a machine without a resolv.conf can still score.
