@@ -22,6 +22,8 @@ const CONTROL_PATIENCE_MS = 45_000;
 /** How long a thief keeps starting the tunnel client anew, at least; below an old domain until he is quarantined, so often at most. */
 const THIEF_PATIENCE_MS = 5_000;
 const MOST_GOES = 4;
+/** A handshake's first names leave at each go; the budget below one parent lasts for so many, and none carries payload. */
+const MOST_NAMES_UNQUARANTINED = 24;
 /** Enough, in the short form, of what first contact makes easy. */
 const REFUSED_AT_ONCE = ['iodine with A', 'dns2tcp with TXT'];
 const TRIED = FULL ? ALL_TUNNELS : TUNNELS;
@@ -127,11 +129,11 @@ describe.each(['new', 'old'] as const)('through Kennel in enforce mode, below a 
       expect(failed).toEqual([]);
       expect((await resolves('client-b', 'after.shop.example')).resolved).toBe(true);
       const quarantined = await quarantinedSessions(kennel);
-      if (condition === 'new') {
-        // First contact refuses the tunnel's names one by one; whether that ends in a quarantine depends on how often it is tried.
-        expect([[], [CLIENT_ADDRESS['client-a']]]).toContainEqual(quarantined);
+      // A handshake that is refused name by name ends in a quarantine only if it is tried with enough new names.
+      expect([[], [CLIENT_ADDRESS['client-a']]]).toContainEqual(quarantined);
+      if (quarantined.length === 0) {
+        expect(row.reached, theft.log).toBeLessThanOrEqual(MOST_NAMES_UNQUARANTINED);
       } else {
-        expect(quarantined, theft.log).toEqual([CLIENT_ADDRESS['client-a']]);
         const thief = await resolves('client-a', 'www.shop.example');
         expect(thief, 'a quarantined client is told at once').toMatchObject({ resolved: false });
         expect(thief.elapsedMs).toBeLessThan(1_000);
