@@ -31,8 +31,8 @@ import { type BackgroundDomainAges, createDomainAges } from './reputation/domain
 import { createRdap } from './reputation/rdap.ts';
 import type { RegistrationSource } from './reputation/registration.ts';
 import { createWhois } from './reputation/whois.ts';
-import { readSecret } from './secrets/read-secret.ts';
-import { type NewSecret, type OpenSecrets, openRegisteredSecrets, type RegisteredSecrets } from './secrets/registered-secrets.ts';
+import { readConfigured } from './secrets/read-secret.ts';
+import { type OpenSecrets, openRegisteredSecrets, type RegisteredSecrets } from './secrets/registered-secrets.ts';
 import { KeptNames } from './session/kept-names.ts';
 import { Meters } from './session/meters.ts';
 import { SessionTable } from './session/session.ts';
@@ -196,12 +196,8 @@ export function startsEnforcing(before: ReadonlyMap<string, Mode> | null, now: R
 const SECRETS_KEY_OFFSET = 16;
 
 function openSecrets(config: Config, storage: Storage, log: Logger): OpenSecrets {
-  const fromConfig: NewSecret[] = [];
-  for (const { name, kind, file } of config.secrets) {
-    const read = readSecret(file);
-    if ('problem' in read) return { kind: 'error', message: `the secret ${name}: ${read.problem}` };
-    fromConfig.push({ name, kind, value: read.value });
-  }
+  const fromConfig = readConfigured(config.secrets);
+  if ('problem' in fromConfig) return { kind: 'error', message: fromConfig.problem };
   return openRegisteredSecrets({
     file: storage.folder.file('secrets.json'),
     key: hashKeyOf(storage.folder.nameKey().subarray(SECRETS_KEY_OFFSET)),

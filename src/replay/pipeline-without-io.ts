@@ -106,7 +106,8 @@ const NO_LEDGER: QuarantineLedger = {
   forget: () => Promise.resolve(),
 };
 
-const NOTHING_COUNTED: PipelineMetrics = {
+/** Counts nothing; a bug is thrown to the caller. */
+export const NOTHING_COUNTED: PipelineMetrics = {
   queryReceived: () => undefined,
   responseSent: () => undefined,
   decided: () => undefined,

@@ -12,8 +12,8 @@ import { mergeRecordings, type RecordingEvents, UnreadableRecording } from '../r
 import { ASSUMED_TTL_SECONDS, Replay, type ReplayDecision, UNANSWERED_MS } from '../replay/replay.ts';
 import type { ReplaySummary } from '../replay/replay-tally.ts';
 import { FORMAT_NAMES } from '../replay/sniff.ts';
-import { readSecret } from '../secrets/read-secret.ts';
-import { type NewSecret, watchConfigured } from '../secrets/registered-secrets.ts';
+import { readConfigured } from '../secrets/read-secret.ts';
+import { watchConfigured } from '../secrets/registered-secrets.ts';
 import { plainText } from '../telemetry/plain-text.ts';
 import { typeName } from '../wire/codes.ts';
 import { toPresentation } from '../wire/name.ts';
@@ -99,12 +99,8 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
 
 /** The secrets that the config names, hashed under a key of this run; those of a state folder stay there. */
 function secretsOf(config: Config): SecretMatcher | { readonly problem: string } {
-  const read: NewSecret[] = [];
-  for (const { name, kind, file } of config.secrets) {
-    const secret = readSecret(file);
-    if ('problem' in secret) return { problem: `the secret ${name}: ${secret.problem}` };
-    read.push({ name, kind, value: secret.value });
-  }
+  const read = readConfigured(config.secrets);
+  if ('problem' in read) return read;
   const key = randomBytes(8);
   return watchConfigured(read, { low: key.readUInt32LE(0), high: key.readUInt32LE(4) });
 }

@@ -28,6 +28,7 @@ import { compileNaming, upstreamGroups } from '../../src/policy/classify-name.ts
 import { compilePolicies } from '../../src/policy/policy.ts';
 import { popularDomains } from '../../src/policy/popular-domains.ts';
 import { createQuarantines } from '../../src/quarantine/quarantine.ts';
+import { NOTHING_COUNTED } from '../../src/replay/pipeline-without-io.ts';
 import { KeptNames } from '../../src/session/kept-names.ts';
 import { Meters } from '../../src/session/meters.ts';
 import { SessionTable } from '../../src/session/session.ts';
@@ -196,19 +197,7 @@ export class BottledKennel {
       },
       secrets: this.#secrets,
       decisions: { record: (decision) => void this.decisions.push(decision) },
-      metrics: {
-        queryReceived: () => undefined,
-        responseSent: () => undefined,
-        decided: () => undefined,
-        leaked: () => undefined,
-        cacheHit: () => undefined,
-        cacheMiss: () => undefined,
-        refreshed: () => undefined,
-        malformed: () => undefined,
-        clientRefused: () => undefined,
-        rateLimited: () => undefined,
-        internalError: (cause) => void this.errors.push(cause),
-      },
+      metrics: { ...NOTHING_COUNTED, internalError: (cause) => void this.errors.push(cause) },
     };
   }
 
