@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/secrets': ['scoring', 'node:*'],
   'src/pipeline': ['scoring', 'src/wire', 'src/policy', 'src/session', 'src/quarantine', 'src/cache'],
   'src/listener': ['src/wire', 'src/pipeline/ports.ts', 'node:dgram', 'node:net'],
+  'src/lists': ['src/wire', 'src/policy', 'src/config/config.ts', 'src/pipeline/ports.ts', 'node:*'],
   'src/upstream': [
     'src/wire',
     'src/pipeline/ports.ts',
@@ -82,6 +83,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'node:stream',
   ],
   'src/verbs': ['scoring', 'src', 'npm:dns-packet', 'node:*'],
+  'src/assembly': ['scoring', 'src', 'npm:pino', 'node:*'],
   'src/kennel.ts': ['scoring', 'src', 'npm:pino', 'node:*'],
   'src/kennel-control.ts': ['scoring', 'src', 'node:*'],
   'src/version.ts': ['node:fs'],

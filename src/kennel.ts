@@ -3,46 +3,26 @@
  * The order is the safety: nothing listens before state is open and quarantines are recalled, nothing closes before answers have gone.
  * Reads no argument and no environment; that is `main.ts`.
  */
-import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { SecretMatcher } from '../scoring/secrets/secret-matcher.ts';
-import type { HashKey } from '../scoring/sketch/keyed-hash.ts';
-import { createAnswerCache } from './cache/answer-cache.ts';
-import { createInFlight } from './cache/in-flight.ts';
+import { openDomainAges } from './assembly/domain-ages.ts';
+import { openListeners } from './assembly/listeners.ts';
+import { finishReleases, hashKeyOf, openLastingParts, pipelineFrom, randomOctets } from './assembly/pipeline.ts';
+import { openUpstreamGroups } from './assembly/upstream-groups.ts';
 import { type Config, configHash, type Endpoint } from './config/config.ts';
-import type { ListenError } from './listener/listen-error.ts';
-import type { AnswerQuery, Listener, OnListenerEvent } from './listener/listener.ts';
-import { DEFAULT_TCP_LIMITS, openTcpListener, type TcpLimits } from './listener/tcp.ts';
-import { openUdpListener } from './listener/udp.ts';
-import { lookUpOwnHost } from './pipeline/own-look-up.ts';
-import type { Pipeline, UpstreamTrouble } from './pipeline/pipeline.ts';
-import type { CachedAnswer, Clock, DomainAges, Mode, QuarantineRecord } from './pipeline/ports.ts';
+import type { Pipeline } from './pipeline/pipeline.ts';
+import type { Clock, Mode } from './pipeline/ports.ts';
 import { refreshKept } from './pipeline/refresh-kept.ts';
 import { resolveQuery } from './pipeline/resolve-query.ts';
-import { addressSet, isLoopback } from './policy/address-set.ts';
-import { AliasRules } from './policy/aliases.ts';
-import { compileNaming, DEFAULT_GROUP, upstreamGroups } from './policy/classify-name.ts';
-import { compilePolicies } from './policy/policy.ts';
-import { loadPopularDomains } from './policy/popular-domains.ts';
+import { NO_LISTS } from './policy/name-lists.ts';
 import { requireModel } from './policy/shipped-file.ts';
-import { createQuarantines, type Quarantines } from './quarantine/quarantine.ts';
-import { randomCharacters } from './quarantine/quarantine-id.ts';
-import { type BackgroundDomainAges, createDomainAges } from './reputation/domain-ages.ts';
-import { createRdap } from './reputation/rdap.ts';
-import type { RegistrationSource } from './reputation/registration.ts';
-import { createWhois } from './reputation/whois.ts';
+import type { Quarantines } from './quarantine/quarantine.ts';
 import { readConfigured } from './secrets/read-secret.ts';
 import { type OpenSecrets, openRegisteredSecrets, type RegisteredSecrets } from './secrets/registered-secrets.ts';
-import { KeptNames } from './session/kept-names.ts';
-import { Meters } from './session/meters.ts';
-import { SessionTable } from './session/session.ts';
 import type { WouldBlockGroup } from './storage/decisions-schema.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { limitedErrorLog } from './telemetry/log.ts';
 import { Metrics } from './telemetry/metrics.ts';
-import { createUpstreamGroup, type ForwardingGroup, type UpstreamStatus } from './upstream/group.ts';
-import { openUpstream } from './upstream/open-upstream.ts';
-import { createRandom16 } from './upstream/random16.ts';
+import type { ForwardingGroup, UpstreamStatus } from './upstream/group.ts';
 
 export interface KennelOptions {
   readonly version: string;
@@ -78,12 +58,7 @@ export type StartResult =
   /** One line each: what failed, with what, what to do. */
   | { readonly kind: 'failed'; readonly messages: readonly string[] };
 
-/** Bounds of the tables; each is bounded, and eviction forgives nothing (threat 23, docs/threats.md). */
-const MAX_SESSIONS = 10_000;
-/** A meter that has seen a few names takes about 3 kB, one with its budget spent about 20 kB, one of a flood 4 MB (measured). */
-const METER_LIMITS = { sessionParents: 20_000, fleetParents: 20_000, codeOctets: 64 * 1024 * 1024 };
 const SWEEP_MS = 1_000;
-const DECISION_ID_CHARACTERS = 10;
 const DAY_MS = 86_400_000;
 
 const CLOCK: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
@@ -109,13 +84,19 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
     version: options.version,
     onInternalError: (cause) => logBug('a query was refused because of a bug', cause),
   });
-  const groups = openUpstreamGroups(config, metrics);
-  const ages = openDomainAges(config, storage, groups);
-  const pipeline = assemble(config, storage, secrets.matcher, groups, ages, metrics, options.log);
+  const groups = openUpstreamGroups(config, metrics, CLOCK);
+  const ages = openDomainAges(config, storage.domainAges, groups, CLOCK);
+  const lasting = openLastingParts(config, storage, secrets.matcher, metrics, options.log, CLOCK);
+  const pipeline = pipelineFrom(config, lasting, { groups, ages, lists: NO_LISTS });
   pipeline.quarantines.load();
   finishReleases(pipeline);
 
-  const listeners = await openListeners(config, pipeline, metrics, options.log);
+  const listeners = await openListeners(config.listen.dns, config, {
+    answer: (packet, source) => resolveQuery(pipeline, packet, source),
+    admit: (address) => pipeline.clients.contains(address),
+    metrics,
+    log: options.log,
+  });
   const failures = listeners.filter((listener) => listener.kind === 'listen-error');
   const running = listeners.filter((listener) => listener.kind === 'listener');
   const sweep = setInterval(() => {
@@ -207,174 +188,6 @@ function openSecrets(config: Config, storage: Storage, log: Logger): OpenSecrets
   });
 }
 
-function openUpstreamGroups(config: Config, metrics: Metrics): ReadonlyMap<string, ForwardingGroup> {
-  const random16 = createRandom16();
-  const groups = new Map<string, ForwardingGroup>();
-  for (const [id, upstreams] of upstreamGroups(config)) {
-    const group = createUpstreamGroup({
-      id,
-      clock: CLOCK,
-      upstreams: upstreams.map((upstream) => openUpstream(upstream, CLOCK, random16)),
-      onAttempt: ({ upstream, outcome, latencyMs }) => {
-        if (outcome === 'answered') metrics.upstreamAnswered(upstream, latencyMs);
-        else metrics.upstreamFailed(upstream, outcome);
-      },
-    });
-    groups.set(id, group);
-  }
-  return groups;
-}
-
-function assemble(
-  config: Config,
-  storage: Storage,
-  secrets: SecretMatcher,
-  groups: ReadonlyMap<string, ForwardingGroup>,
-  ages: DomainAges,
-  metrics: Metrics,
-  log: Logger,
-): Pipeline {
-  const sessions = new SessionTable(
-    storage.meters,
-    MAX_SESSIONS,
-    hashKeyOf(storage.folder.nameKey()),
-    config.sessions.prefixLengths.ipv6Budgets,
-  );
-  const meters = new Meters(storage.meters, METER_LIMITS);
-  const quarantines = createQuarantines({
-    ledger: storage.evidence,
-    clock: CLOCK,
-    randomOctets,
-    onChange: (record, change) => {
-      log.info(
-        { quarantine: record.id, session: record.session, from: change.from, to: change.to, actor: change.actor },
-        'quarantine changed',
-      );
-      if (change.to === 'released') release(sessions, meters, record, record.epoch + 1);
-    },
-  });
-  return {
-    clock: CLOCK,
-    newId,
-    clients: addressSet(config.clients.allow),
-    verifiedClients: addressSet(config.sessions.verified),
-    sharedSessions: addressSet(config.sessions.shared),
-    sessionPrefixes: config.sessions.prefixLengths,
-    limits: config.limits,
-    policies: compilePolicies(config),
-    naming: compileNaming(config, loadPopularDomains()),
-    aliasRules: new AliasRules(config),
-    contact: config.contact,
-    keepAllDecisions: config.retention.decisions === 'all',
-    sessions,
-    meters,
-    quarantines,
-    kept: new KeptNames(),
-    cache: createAnswerCache({
-      maxEntries: config.cache.maxEntries,
-      maxOctets: config.cache.maxOctets,
-      maxTtlSeconds: config.cache.maxTtlSeconds,
-      negativeMaxTtlSeconds: config.cache.negativeMaxTtlSeconds,
-    }),
-    inFlight: createInFlight<CachedAnswer | UpstreamTrouble>(config.limits.pendingQueries),
-    upstreams: groups,
-    groupsTrustedForAd: groupsOnThisMachine(config),
-    ages,
-    secrets,
-    decisions: storage.decisions,
-    metrics,
-  };
-}
-
-function groupsOnThisMachine(config: Config): ReadonlySet<string> {
-  const local = [...upstreamGroups(config)].filter(([, upstreams]) => upstreams.every((upstream) => isLoopback(upstream.address)));
-  return new Set(local.map(([id]) => id));
-}
-
-/** Domain ages are asked for in the background, through the default upstreams, never through our own listeners. */
-function openDomainAges({ reputation }: Config, storage: Storage, groups: ReadonlyMap<string, ForwardingGroup>): BackgroundDomainAges {
-  const group = groups.get(DEFAULT_GROUP);
-  if (group === undefined) throw new Error('there is no default upstream group');
-  const resolveAddress = (host: string): Promise<string | null> => lookUpOwnHost(group, host);
-  const { rdap, whois } = reputation;
-  return createDomainAges({
-    store: storage.domainAges,
-    clock: CLOCK,
-    rdap:
-      rdap === null
-        ? NO_REGISTRY
-        : createRdap({ resolveAddress, wallMs: CLOCK.wallMs, ...(rdap.baseUrl === null ? {} : { baseUrl: rdap.baseUrl }) }),
-    whois:
-      whois === null
-        ? NO_REGISTRY
-        : createWhois({ resolveAddress, wallMs: CLOCK.wallMs, ...(whois.server === null ? {} : { server: { host: whois.server } }) }),
-  });
-}
-
-/** `reputation: off`, or one of the two ways. */
-const NO_REGISTRY: RegistrationSource = { lookUp: async () => ({ kind: 'unsupported' }) };
-
-/** A released session starts at 0: score, its meter over all parents, and the one below the parent in the evidence. */
-function release(sessions: SessionTable, meters: Meters, record: QuarantineRecord, epoch: number): void {
-  const session = sessions.open(record.session, CLOCK.wallMs());
-  sessions.openEpoch(session, epoch, [record.parent]);
-  meters.openEpoch(session.meters, [record.parent]);
-}
-
-/** A release is evidence first and a new epoch second; a crash between the two is made good here. */
-function finishReleases({ quarantines, sessions, meters }: Pipeline): void {
-  for (const record of quarantines.list({ state: 'released' })) {
-    const epoch = quarantines.epochOf(record.session);
-    if (sessions.open(record.session, CLOCK.wallMs()).epoch < epoch) release(sessions, meters, record, epoch);
-  }
-}
-
-async function openListeners(
-  config: Config,
-  pipeline: Pipeline,
-  metrics: Metrics,
-  log: Logger,
-): Promise<readonly (Listener | ListenError)[]> {
-  const answer: AnswerQuery = (packet, source) => resolveQuery(pipeline, packet, source);
-  const onEvent: OnListenerEvent = (event) => {
-    metrics.listenerEvent(event.kind, event.protocol);
-    if (event.kind === 'answer-failed' || event.kind === 'socket-failed')
-      log.error({ listener: event.listener, detail: event.detail }, event.kind);
-  };
-  const admit = (address: string): boolean => pipeline.clients.contains(address);
-  const opened: (Listener | ListenError)[] = [];
-  for (const { address, port } of config.listen.dns) {
-    opened.push(
-      ...(await openBoth(
-        port,
-        (chosen) => openUdpListener({ address, port: chosen, answer, onEvent }),
-        (chosen) => openTcpListener({ address, port: chosen, answer, onEvent, admit, limits: tcpLimits(config) }),
-      )),
-    );
-  }
-  return opened;
-}
-
-type Open = (port: number) => Promise<Listener | ListenError>;
-
-/** The system's free UDP port may be taken on TCP: then it is asked for another, a few times. */
-const FREE_PORT_TRIES = 10;
-
-/** UDP and TCP on one port. Port 0 (the demo, tests) means any that is free for both. */
-async function openBoth(port: number, openUdp: Open, openTcp: Open): Promise<readonly [Listener | ListenError, Listener | ListenError]> {
-  for (let tries = 1; ; tries++) {
-    const udp = await openUdp(port);
-    const tcp = await openTcp(udp.kind === 'listener' ? udp.port : port);
-    if (port !== 0 || tcp.kind === 'listener' || udp.kind !== 'listener' || tries === FREE_PORT_TRIES) return [udp, tcp];
-    await udp.close(0);
-  }
-}
-
-function tcpLimits({ limits }: Config): TcpLimits {
-  const { idleSeconds, ...counts } = limits.tcp;
-  return { ...DEFAULT_TCP_LIMITS, ...counts, idleMs: idleSeconds * 1000 };
-}
-
 /** `normal` is what is in memory and neither quarantined nor watched. */
 function countStates(pipeline: Pipeline): Record<string, number> {
   const counts: Record<string, number> = { normal: 0, watch: 0, quarantined: 0 };
@@ -389,19 +202,4 @@ function deadGroups(groups: ReadonlyMap<string, ForwardingGroup>): string[] {
   return [...groups.values()]
     .filter((group) => group.status().every((upstream) => upstream.state === 'down'))
     .map((group) => `no upstream of ${group.id} answers`);
-}
-
-/** The sketches' key, from the state folder's: nobody outside can choose names that collide. */
-function hashKeyOf(key: Uint8Array): HashKey {
-  const words = new DataView(key.buffer, key.byteOffset, key.byteLength);
-  return { low: words.getUint32(0), high: words.getUint32(4) };
-}
-
-function randomOctets(count: number): Uint8Array {
-  return randomBytes(count);
-}
-
-/** A decision's identifier: 50 bits at random. */
-function newId(): string {
-  return `d-${randomCharacters(DECISION_ID_CHARACTERS, randomOctets)}`;
 }

@@ -24,6 +24,8 @@ export interface LimitsConfig {
   readonly queriesPerSecond: number | null;
   /** Queries a session may ask at once after a silence. */
   readonly burst: number;
+  /** Every n-th UDP query over the limit is answered with TC=1, the others are dropped; 1: each one, 0: none. */
+  readonly slip: number;
   /** Queries waiting for an upstream, over all sessions. */
   readonly pendingQueries: number;
   readonly tcp: TcpConfig;
@@ -51,9 +53,52 @@ export interface CacheConfig {
   readonly maxEntries: number;
   /** Estimated memory of all entries together, in octets. */
   readonly maxOctets: number;
+  /** Floor of positive answers; 0: as the answer says. */
+  readonly minTtlSeconds: number;
   readonly maxTtlSeconds: number;
   /** The cap for NXDOMAIN and NODATA (RFC 2308 §5). */
   readonly negativeMaxTtlSeconds: number;
+  /** Popular names are asked again shortly before they expire. */
+  readonly prefetch: boolean;
+  /** How long after its end an answer may still be served while upstreams fail (RFC 8767); null: never. */
+  readonly serveStaleSeconds: number | null;
+  /** No policy sees what sessions of another policy have had looked up. */
+  readonly isolate: boolean;
+}
+
+export type UpstreamStrategy = 'ordered' | 'fastest';
+
+/** How questions go to upstreams. */
+export interface ForwardingConfig {
+  /** `ordered`: the first that is up. `fastest`: the one with the lowest smoothed latency, others now and then. */
+  readonly strategy: UpstreamStrategy;
+  /** Random letter case in questions over UDP and TCP, which the answer must repeat (draft-vixie-dnsext-dns0x20). */
+  readonly randomCase: boolean;
+  /** DNS cookies towards upstreams (RFC 7873). */
+  readonly cookies: boolean;
+  /** Who is asked for the address of an upstream that is written without one. */
+  readonly bootstrap: readonly UpstreamUrl[];
+  /** Absolute path of a PEM file of further authorities for `tls://` and `https://`; null: the built-in ones. */
+  readonly caFile: string | null;
+}
+
+export type ListFormat = 'auto' | 'hosts' | 'domains' | 'wildcard' | 'adblock' | 'rpz';
+
+/** A list of names from elsewhere. */
+export interface ListConfig {
+  readonly name: string;
+  readonly kind: 'allow' | 'block';
+  readonly source: { readonly kind: 'file'; readonly path: string } | { readonly kind: 'url'; readonly url: string };
+  readonly format: ListFormat;
+  readonly refreshSeconds: number;
+  readonly maxOctets: number;
+}
+
+/** How a source outside `sessions.verified` shows that its address is its own (RFC 7873, RFC 9018). */
+export interface ServerCookiesConfig {
+  readonly enabled: boolean;
+  /** Absolute path of a file with 16 octets in hexadecimal, the same for all instances behind one address; null: Kennel's own. */
+  readonly secretFile: string | null;
 }
 
 /** A zone that is asked at upstreams of its own. */
@@ -61,6 +106,7 @@ export interface ZoneConfig {
   /** Presentation form, lower case, no trailing dot. */
   readonly name: string;
   readonly upstreams: readonly UpstreamUrl[];
+  readonly strategy: UpstreamStrategy;
   /** Its names are shown but not budgeted, and pass in quarantine. By default so when every upstream is private or loopback. */
   readonly trusted: boolean;
 }
@@ -114,6 +160,10 @@ export interface PolicyConfig {
   /** What follows from the name of a public encrypted resolver that no allow entry covers. */
   readonly dohEndpoints: 'refuse' | 'score';
   readonly quarantine: QuarantineConfig;
+  /** Names of the `lists` that apply; null: all. */
+  readonly lists: readonly string[] | null;
+  /** Answers are cached for the sessions of this policy alone. */
+  readonly isolateCache: boolean;
 }
 
 /** A file that holds something which must not leave in a name. The value itself is in no config. */
@@ -140,6 +190,12 @@ export interface RetentionConfig {
   /** `evidence`: flags, refusals, quarantines and changes of state; `all`: every decision. */
   readonly decisions: 'evidence' | 'all';
   readonly days: number;
+  /** Of the database of decisions, in octets. */
+  readonly maxOctets: number;
+  /** How names of plain allows are written down: whole, as the registrable domain, or as a keyed hash. */
+  readonly privacy: 'full' | 'domain' | 'hash';
+  /** Part of the plain allows that is kept under `decisions: all`, 0-1. */
+  readonly sampleAllows: number;
 }
 
 export interface Config {
@@ -158,8 +214,17 @@ export interface Config {
   /** Whom the blocked are told to ask. */
   readonly contact: string | null;
   readonly upstreams: readonly UpstreamUrl[];
+  readonly forwarding: ForwardingConfig;
+  /** Who is asked for private reverse names, single labels and `home.arpa`; empty: the upstreams, if they are private. */
+  readonly lanUpstreams: readonly UpstreamUrl[];
   readonly zones: readonly ZoneConfig[];
   readonly records: readonly RecordConfig[];
+  /** Absolute paths of hosts files whose names are answered here. */
+  readonly hostsFiles: readonly string[];
+  readonly lists: readonly ListConfig[];
+  readonly serverCookies: ServerCookiesConfig;
+  /** CIDR prefixes of peers that may begin a TCP connection with a PROXY header (version 2). */
+  readonly proxyProtocol: { readonly from: readonly string[] };
   /** In order; the first that matches applies, the last matches everything. */
   readonly policies: readonly PolicyConfig[];
   readonly secrets: readonly SecretConfig[];

@@ -40,6 +40,8 @@ function machineAddresses(wildcard: string, interfaces: NetworkInterfaces): stri
 export function listenerAskedBy(upstream: UpstreamUrl, listeners: readonly Endpoint[]): Endpoint | null {
   const reached = listeners.find(({ address, port }) => {
     if (port !== upstream.port) return false;
+    // Without an address yet: the bootstrap upstreams find out, and are checked themselves.
+    if (upstream.address === null) return false;
     if (address === upstream.address) return true;
     const sameFamily = address.includes(':') === upstream.address.includes(':');
     return sameFamily && isWildcard(address) && isLoopback(upstream.address);

@@ -4,7 +4,7 @@
  *
  * Each section is read on its own, so that a mistake in one does not hide the mistakes in another.
  */
-import { isAbsolute } from 'node:path';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Mode } from '../pipeline/ports.ts';
 import { isPrivate, PRIVATE_PREFIXES } from '../policy/address-set.ts';
@@ -17,20 +17,24 @@ import type {
   CacheConfig,
   Config,
   Endpoint,
+  ForwardingConfig,
   LimitsConfig,
   PolicyConfig,
   ReputationConfig,
   RetentionConfig,
+  ServerCookiesConfig,
   SessionsConfig,
+  UpstreamStrategy,
   ZoneConfig,
 } from './config.ts';
 import { listenerAskedBy, publicListeners } from './listen-addresses.ts';
+import { readLists } from './lists-section.ts';
 import { checkPolicies, defaultPolicy, readPatterns, readPolicy, readPrefixes } from './policy-section.ts';
 import { type ConfigError, Problems } from './problems.ts';
 import { readRecords } from './record-section.ts';
 import type { ResolvConf } from './resolv-conf.ts';
 import { salvage } from './salvage.ts';
-import { configSchema, knownKeys, policySchema, recordSchema, secretSchema, zoneSchema } from './schema.ts';
+import { configSchema, knownKeys, listSchema, policySchema, recordSchema, secretSchema, zoneSchema } from './schema.ts';
 import { readSecrets } from './secrets-section.ts';
 import { shapeProblems } from './shape-problems.ts';
 import { DEFAULT_CONTROL, parseControlEndpoint, parseDuration, parseEndpoint, type Reading } from './values.ts';
@@ -116,8 +120,14 @@ class ConfigReader {
       rebinding: { allow: readPatterns(this.#section('rebinding')?.allow ?? [], ['rebinding', 'allow'], this.#problems) },
       contact: this.#section('contact') ?? null,
       upstreams: this.#upstreams(),
+      forwarding: this.#forwarding(),
+      lanUpstreams: this.#readUpstreams(this.#section('lanUpstreams') ?? [], ['lanUpstreams']),
       zones: this.#zones(),
       records: readRecords(this.#list('records', recordSchema), this.#problems),
+      hostsFiles: (this.#section('hostsFiles') ?? []).map((path) => this.#besideConfig(path)),
+      lists: readLists(this.#list('lists', listSchema), this.#fileName, this.#problems),
+      serverCookies: this.#serverCookies(),
+      proxyProtocol: { from: this.#prefixes('proxyProtocol', this.#section('proxyProtocol')?.from, 'from') ?? [] },
       policies: this.#policies(mode),
       secrets: readSecrets(this.#list('secrets', secretSchema), this.#fileName, this.#facts.readSecret ?? null, this.#problems),
       reputation: this.#reputation(),
@@ -135,7 +145,7 @@ class ConfigReader {
   }
 
   /** The well-shaped elements of a top-level list with their index. */
-  #list<T>(key: 'records' | 'policies' | 'secrets', schema: z.ZodType<T>): { index: number; value: T }[] {
+  #list<T>(key: 'records' | 'policies' | 'secrets' | 'lists', schema: z.ZodType<T>): { index: number; value: T }[] {
     const raw = this.#raw[key];
     if (!Array.isArray(raw)) return [];
     return raw.flatMap((element: unknown, index) => {
@@ -184,6 +194,7 @@ class ConfigReader {
     return {
       queriesPerSecond: written === 'off' ? null : queriesPerSecond,
       burst: limits.burst ?? queriesPerSecond * 4,
+      slip: limits.slip ?? 1,
       pendingQueries: limits.pendingQueries ?? 10_000,
       tcp: {
         maxConnections: tcp.maxConnections ?? 1000,
@@ -225,9 +236,35 @@ class ConfigReader {
     return {
       maxEntries: cache.maxEntries ?? 100_000,
       maxOctets: (cache.maxMegabytes ?? 64) * 1024 * 1024,
+      minTtlSeconds: this.#seconds(cache.minTtl, ['cache', 'minTtl'], 0),
       maxTtlSeconds: this.#seconds(cache.maxTtl, ['cache', 'maxTtl'], 86_400),
       negativeMaxTtlSeconds: this.#seconds(cache.negativeMaxTtl, ['cache', 'negativeMaxTtl'], 3600),
+      prefetch: isOn(cache.prefetch ?? 'on'),
+      serveStaleSeconds: cache.serveStale === 'off' ? null : this.#seconds(cache.serveStale, ['cache', 'serveStale'], 86_400),
+      isolate: cache.isolate ?? false,
     };
+  }
+
+  #forwarding(): ForwardingConfig {
+    const written = this.#section('forwarding') ?? {};
+    return {
+      strategy: written.strategy ?? 'ordered',
+      randomCase: isOn(written.randomCase ?? 'off'),
+      cookies: isOn(written.cookies ?? 'on'),
+      bootstrap: this.#readUpstreams(written.bootstrap ?? [], ['forwarding', 'bootstrap']),
+      caFile: written.caFile === undefined ? null : this.#besideConfig(written.caFile),
+    };
+  }
+
+  #serverCookies(): ServerCookiesConfig {
+    const written = this.#section('serverCookies') ?? 'on';
+    if (typeof written !== 'object') return { enabled: isOn(written), secretFile: null };
+    return { enabled: true, secretFile: this.#besideConfig(written.secretFile) };
+  }
+
+  /** Paths are relative to the config file. */
+  #besideConfig(path: string): string {
+    return resolve(dirname(this.#fileName), path);
   }
 
   #upstreams(): UpstreamUrl[] {
@@ -275,7 +312,11 @@ class ConfigReader {
     return zones;
   }
 
-  #zone(key: string, written: { upstreams: string[]; trusted?: boolean | undefined }, upstreamsPath: Path): ZoneConfig[] {
+  #zone(
+    key: string,
+    written: { upstreams: string[]; trusted?: boolean | undefined; strategy?: UpstreamStrategy | undefined },
+    upstreamsPath: Path,
+  ): ZoneConfig[] {
     const path = ['zones', key];
     const [name] = this.#name(key, path);
     const upstreams = this.#readUpstreams(written.upstreams, upstreamsPath);
@@ -285,8 +326,9 @@ class ConfigReader {
     const tooWide = parsed !== null && isPublicSuffix(parsed);
     if (tooWide && written.trusted === true)
       this.#problems.add([...path, 'trusted'], `${name} is a public suffix and cannot be trusted as a whole`);
-    const trusted = written.trusted ?? (!tooWide && upstreams.every((upstream) => isPrivate(upstream.address)));
-    return [{ name, upstreams, trusted }];
+    const trusted =
+      written.trusted ?? (!tooWide && upstreams.every((upstream) => upstream.address !== null && isPrivate(upstream.address)));
+    return [{ name, upstreams, strategy: written.strategy ?? this.#section('forwarding')?.strategy ?? 'ordered', trusted }];
   }
 
   #policies(mode: Mode): PolicyConfig[] {
@@ -317,8 +359,8 @@ class ConfigReader {
   }
 
   #retention(): RetentionConfig {
-    const { decisions = 'evidence', days = 30 } = this.#section('retention') ?? {};
-    return { decisions, days };
+    const { decisions = 'evidence', days = 30, maxMegabytes = 1024, privacy = 'full', sampleAllows = 1 } = this.#section('retention') ?? {};
+    return { decisions, days, maxOctets: maxMegabytes * 1024 * 1024, privacy, sampleAllows };
   }
 
   #warnOpenListeners(config: Config): void {
@@ -334,11 +376,12 @@ class ConfigReader {
 
 /** Kennel asking itself, directly: the query would go round until its sockets run out. */
 export function checkLoops(
-  config: Pick<Config, 'listen' | 'upstreams' | 'zones'>,
+  config: Pick<Config, 'listen' | 'upstreams' | 'zones' | 'lanUpstreams' | 'forwarding'>,
   problems: Problems,
   placeOf: (upstream: UpstreamUrl) => Path = () => ['upstreams'],
 ): void {
-  for (const upstream of [...config.upstreams, ...config.zones.flatMap((zone) => zone.upstreams)]) {
+  const { upstreams, zones, lanUpstreams, forwarding } = config;
+  for (const upstream of [...upstreams, ...lanUpstreams, ...forwarding.bootstrap, ...zones.flatMap((zone) => zone.upstreams)]) {
     const listener = listenerAskedBy(upstream, config.listen.dns);
     if (listener === null) continue;
     const message = `${upstream.text} is Kennel's own listener (${addressAndPort(listener)}): it would ask itself; name the resolver to ask instead`;

@@ -44,6 +44,8 @@ export function defaultPolicy(mode: Mode): PolicyConfig {
     qtypes: DEFAULT_QTYPES,
     ...PRESETS.interactive,
     quarantine: { forSeconds: DEFAULT_QUARANTINE_SECONDS, answers: 'nxdomain', stillAllow: null },
+    lists: null,
+    isolateCache: false,
   };
 }
 
@@ -71,6 +73,8 @@ export function readPolicy(written: WrittenPolicy, path: Path, mode: Mode, probl
     firstContactBits: readFirstContact(written.firstContact, PRESETS[preset].firstContactBits),
     dohEndpoints: written.dohEndpoints ?? PRESETS[preset].dohEndpoints,
     quarantine: readQuarantine(written.quarantine, [...path, 'quarantine'], problems),
+    lists: written.lists ?? null,
+    isolateCache: written.cache?.isolate ?? false,
   };
 }
 

@@ -61,11 +61,33 @@ export const policySchema = z.strictObject({
       stillAllow: patterns.optional(),
     })
     .optional(),
+  lists: z.array(line).optional().meta({ description: 'Names of the lists that apply; without it all of them' }),
+  cache: z.strictObject({ isolate: z.boolean().optional() }).optional(),
 });
 
-const upstreams = z.array(text).min(1).meta({ description: 'udp://IP[:PORT] or tcp://IP[:PORT], in order of preference' });
+const upstreams = z
+  .array(text)
+  .min(1)
+  .meta({ description: 'udp://IP[:PORT], tcp://IP[:PORT], tls://NAME@IP[:PORT] or https://NAME[:PORT]/PATH@IP, in order of preference' });
+const strategy = z.enum(['ordered', 'fastest']);
 
-export const zoneSchema = z.union([upstreams, z.strictObject({ upstreams, trusted: z.boolean().optional() })]);
+export const zoneSchema = z.union([
+  upstreams,
+  z.strictObject({ upstreams, trusted: z.boolean().optional(), strategy: strategy.optional() }),
+]);
+
+/** Of `lists`. */
+export const listSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'letters, digits, dots, dashes and underscores, 63 at most, a letter or digit first'),
+  kind: z.enum(['allow', 'block']).optional(),
+  url: text.optional(),
+  file: text.optional().meta({ description: 'Relative to the config file' }),
+  format: z.enum(['auto', 'hosts', 'domains', 'wildcard', 'adblock', 'rpz']).optional(),
+  refresh: duration.optional(),
+  maxMegabytes: count(1, 1024).optional(),
+});
 
 export const recordSchema = z.strictObject({
   name: text,
@@ -92,6 +114,7 @@ export const configSchema = z.strictObject({
       z.strictObject({
         queriesPerSecond: count(1, 1e6).optional(),
         burst: count(1, 1e7).optional(),
+        slip: count(0, 100).optional().meta({ description: 'Every n-th UDP query over the limit is answered with TC=1; 0: none' }),
         pendingQueries: count(1, 1e6).optional(),
         tcp: z
           .strictObject({
@@ -119,15 +142,36 @@ export const configSchema = z.strictObject({
     .strictObject({
       maxEntries: count(1, 1e7).optional(),
       maxMegabytes: count(1, 65_536).optional(),
+      minTtl: duration.optional(),
       maxTtl: duration.optional(),
       negativeMaxTtl: duration.optional(),
+      prefetch: toggle.optional(),
+      serveStale: z
+        .union([off, duration])
+        .optional()
+        .meta({ description: 'How long after its end an answer may be served while upstreams fail' }),
+      isolate: z.boolean().optional(),
     })
     .optional(),
   rebinding: z.strictObject({ allow: patterns.optional() }).optional(),
   contact: line.optional(),
   upstreams: upstreams.optional(),
+  forwarding: z
+    .strictObject({
+      strategy: strategy.optional(),
+      randomCase: toggle.optional(),
+      cookies: toggle.optional(),
+      bootstrap: upstreams.optional(),
+      caFile: text.optional(),
+    })
+    .optional(),
+  lanUpstreams: upstreams.optional(),
   zones: z.record(z.string(), zoneSchema).optional(),
   records: z.array(recordSchema).optional(),
+  hostsFiles: z.array(text).max(16).optional(),
+  lists: z.array(listSchema).max(1000).optional(),
+  serverCookies: z.union([toggle, z.strictObject({ secretFile: text })]).optional(),
+  proxyProtocol: z.strictObject({ from: cidrs }).optional(),
   policies: z.array(policySchema).min(1).optional(),
   secrets: z.array(secretSchema).max(1000).optional().meta({ description: 'What must not leave in a name' }),
   reputation: z
@@ -136,17 +180,23 @@ export const configSchema = z.strictObject({
       z.strictObject({ rdap: toggle.optional(), rdapBaseUrl: text.optional(), whois: toggle.optional(), whoisServer: text.optional() }),
     ])
     .optional(),
-  retention: z.strictObject({ decisions: z.enum(['evidence', 'all']).optional(), days: count(1, 3650).optional() }).optional(),
+  retention: z
+    .strictObject({
+      decisions: z.enum(['evidence', 'all']).optional(),
+      days: count(1, 3650).optional(),
+      maxMegabytes: count(1, 1e6).optional(),
+      privacy: z.enum(['full', 'domain', 'hash']).optional(),
+      sampleAllows: z.number().min(0).max(1).optional(),
+    })
+    .optional(),
 });
 
 /** Keys of planned features, by the path of their mapping: a clearer message than "unknown key". */
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': ['lists', 'events', 'kubernetes', 'firewall', 'shared', 'proxyProtocol', 'trustedIdentity', 'workers', 'transport', 'phases'],
-  cache: ['isolate', 'prefetch', 'serveStale'],
-  'policies[]': ['phases', 'cache', 'lists'],
+  '': ['events', 'kubernetes', 'firewall', 'shared', 'trustedIdentity', 'workers', 'transport', 'phases'],
+  'policies[]': ['phases'],
   'policies[].match': ['sessionType', 'kubernetes', 'namespace', 'labels', 'context'],
   reputation: ['cache'],
-  retention: ['size', 'privacy'],
 };
 
 /** The same for values. */

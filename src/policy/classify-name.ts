@@ -102,7 +102,7 @@ export function compileNaming(
     records: new LocalRecords(config.records),
     zones,
     searchSuffixes: new SearchSuffixes([...config.searchSuffixes, ...config.zones.map((zone) => zone.name)]),
-    upstreamOfThisSite: config.upstreams.every((upstream) => isPrivate(upstream.address)),
+    upstreamOfThisSite: config.upstreams.every(({ address }) => address !== null && isPrivate(address)),
     popular,
     shipped,
     ways: new WeakMap(),

@@ -9,6 +9,7 @@ import { addressAndPort } from '../wire/address.ts';
 import { typeFromName } from '../wire/codes.ts';
 import { labelCount, type QName } from '../wire/name.ts';
 import { type AddressSet, addressSet } from './address-set.ts';
+import { type NameLists, NO_LISTS } from './name-lists.ts';
 import { type NamePattern, parsePattern } from './name-pattern.ts';
 import { NameTrie } from './name-trie.ts';
 
@@ -49,8 +50,9 @@ export interface PolicySet {
 /** Remembered choices of addresses: a resolver hears from few clients, many times each. */
 const REMEMBERED_CHOICES = 4096;
 
-export function compilePolicies(config: Pick<Config, 'policies'>): PolicySet {
-  const rules = config.policies.map((policy) => ({ matches: compileMatch(policy), policy: compilePolicy(policy) }));
+/** `lists`: the subscriptions; who changes them compiles the policies anew. */
+export function compilePolicies(config: Pick<Config, 'policies'>, lists: NameLists = NO_LISTS): PolicySet {
+  const rules = config.policies.map((policy) => ({ matches: compileMatch(policy), policy: compilePolicy(policy, lists) }));
   /** By listener, then by address. Listeners are the config's, so there are few. */
   const remembered = new Map<string, Map<string, Policy>>();
   return {
@@ -81,10 +83,11 @@ function compileMatch(policy: PolicyConfig): (address: string, listener: string)
   return (address, at) => (addresses === null || addresses.contains(address)) && (listeners === null || listeners.has(at));
 }
 
-function compilePolicy(policy: PolicyConfig): Policy {
+function compilePolicy(policy: PolicyConfig, lists: NameLists): Policy {
   const allow = compileList(policy.allow);
   const block = compileList(policy.block);
   const { stillAllow, answers, forSeconds } = policy.quarantine;
+  const subscribed = policy.lists === null ? null : new Set(policy.lists);
   const still = stillAllow === null ? null : compilePatterns(stillAllow);
   return {
     name: policy.name,
@@ -96,8 +99,9 @@ function compilePolicy(policy: PolicyConfig): Policy {
     refuseDohEndpoints: policy.dohEndpoints === 'refuse',
     allowedTypes: new Set(policy.qtypes.map(typeNumber)),
     quarantine: { forMs: forSeconds * 1000, answers },
-    matchAllow: (qname) => allow.match(qname),
-    matchBlock: (qname) => block.match(qname),
+    // What the operator wrote comes before what others have listed.
+    matchAllow: (qname) => allow.match(qname) ?? (block.match(qname) === null ? lists.match('allow', qname, subscribed) : null),
+    matchBlock: (qname) => block.match(qname) ?? lists.match('block', qname, subscribed),
     stillAllows: (qname, standing) => (still === null ? standing === 'trusted' : still.match(qname) !== null),
   };
 }

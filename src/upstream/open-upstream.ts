@@ -4,8 +4,9 @@ import type { Random16 } from './random16.ts';
 import { createTcpUpstream } from './tcp-upstream.ts';
 import { createUdpUpstream } from './udp-upstream.ts';
 import type { Upstream } from './upstream.ts';
-import type { UpstreamUrl } from './upstream-url.ts';
+import { pinned, type UpstreamUrl } from './upstream-url.ts';
 
 export function openUpstream(url: UpstreamUrl, clock: Clock, random16: Random16): Upstream {
-  return url.transport === 'udp' ? createUdpUpstream(url, clock, random16) : createTcpUpstream(url, random16);
+  const reachable = pinned(url);
+  return url.transport === 'udp' ? createUdpUpstream(reachable, clock, random16) : createTcpUpstream(reachable, random16);
 }

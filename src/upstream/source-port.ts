@@ -9,7 +9,7 @@ import { encodeUpstreamQuery } from '../wire/query-encode.ts';
 import { parseResponse } from '../wire/response-parse.ts';
 import { attemptFrom, PendingQueries, type PendingQuery } from './pending-query.ts';
 import type { Random16 } from './random16.ts';
-import type { UpstreamUrl } from './upstream-url.ts';
+import type { PinnedUpstream } from './upstream-url.ts';
 
 /** What a source port needs from the pool it belongs to. */
 export interface SourcePortOwner {
@@ -32,7 +32,7 @@ export const MAX_PORT_AGE_MS = 10_000;
 const MAX_STRAYS_PER_PORT = 100;
 
 export class SourcePort {
-  readonly #url: UpstreamUrl;
+  readonly #url: PinnedUpstream;
   readonly #owner: SourcePortOwner;
   readonly #socket: dgram.Socket;
   readonly #queries = new PendingQueries();
@@ -44,7 +44,7 @@ export class SourcePort {
   #retired = false;
   #closed = false;
 
-  constructor(url: UpstreamUrl, owner: SourcePortOwner) {
+  constructor(url: PinnedUpstream, owner: SourcePortOwner) {
     this.#url = url;
     this.#owner = owner;
     this.#socket = dgram.createSocket(isIPv6(url.address) ? 'udp6' : 'udp4');

@@ -10,7 +10,7 @@ import { parseResponse } from '../wire/response-parse.ts';
 import { attemptFrom, PendingQueries, type PendingQuery } from './pending-query.ts';
 import type { Random16 } from './random16.ts';
 import { MAX_PORT_AGE_MS, MAX_QUERIES_PER_PORT } from './source-port.ts';
-import type { UpstreamUrl } from './upstream-url.ts';
+import type { PinnedUpstream } from './upstream-url.ts';
 
 /** What a connection needs from the pool it belongs to. */
 export interface TcpConnectionOwner {
@@ -33,7 +33,7 @@ export class TcpConnection {
   #retired = false;
   #lost = false;
 
-  constructor(url: UpstreamUrl, owner: TcpConnectionOwner) {
+  constructor(url: PinnedUpstream, owner: TcpConnectionOwner) {
     this.#owner = owner;
     this.#socket = net.connect({ host: url.address, port: url.port, noDelay: true });
     this.#socket.on('connect', () => {

@@ -6,7 +6,7 @@ import { askWithin, type PendingQuery } from './pending-query.ts';
 import type { Random16 } from './random16.ts';
 import { TcpConnection, type TcpConnectionOwner } from './tcp-connection.ts';
 import type { Upstream } from './upstream.ts';
-import type { UpstreamUrl } from './upstream-url.ts';
+import type { PinnedUpstream } from './upstream-url.ts';
 
 /** The open one, those retired but still waiting, and second chances; an upstream may limit connections per client. */
 const MAX_CONNECTIONS = 32;
@@ -14,7 +14,7 @@ const MAX_CONNECTIONS = 32;
 /** Servers close idle or busy connections at any time (RFC 7766 §6.2.4): a query gets one more, of its own. */
 const MAX_MOVES = 1;
 
-export function createTcpUpstream(url: UpstreamUrl, random16: Random16): Upstream {
+export function createTcpUpstream(url: PinnedUpstream, random16: Random16): Upstream {
   const connections = new Set<TcpConnection>();
   let current: TcpConnection | null = null;
   let strayMessages = 0;

@@ -8,7 +8,7 @@ import type { Random16 } from './random16.ts';
 import { SourcePort, type SourcePortOwner } from './source-port.ts';
 import { createTcpUpstream } from './tcp-upstream.ts';
 import type { Upstream } from './upstream.ts';
-import type { UpstreamUrl } from './upstream-url.ts';
+import type { PinnedUpstream } from './upstream-url.ts';
 
 /** Ports that queries choose among; a power of two, so that the choice is uniform. Each opens when it is first chosen. */
 const OPEN_PORTS = 32;
@@ -19,7 +19,7 @@ const MAX_SOCKETS = 256;
 /** How often forged answers may drive one query to another port; after that it just waits for its time-out. */
 const MAX_MOVES = 2;
 
-export function createUdpUpstream(url: UpstreamUrl, clock: Clock, random16: Random16): Upstream {
+export function createUdpUpstream(url: PinnedUpstream, clock: Clock, random16: Random16): Upstream {
   const tcp = createTcpUpstream(url, random16);
   const slots: (SourcePort | null)[] = Array.from({ length: OPEN_PORTS }, () => null);
   const sockets = new Set<SourcePort>();

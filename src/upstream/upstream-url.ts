@@ -7,12 +7,26 @@ import ipaddr from 'ipaddr.js';
 import { addressAndPort, bracketed } from '../wire/address.ts';
 
 export interface UpstreamUrl {
-  readonly transport: 'udp' | 'tcp';
-  /** A literal address in canonical form (RFC 5952), for link-local ones with its zone. */
-  readonly address: string;
+  readonly transport: 'udp' | 'tcp' | 'tls' | 'https';
+  /** A literal address in canonical form (RFC 5952), for link-local ones with its zone; null: found out by the bootstrap upstreams. */
+  readonly address: string | null;
   readonly port: number;
+  /** The name that the server's certificate must have; null over UDP and TCP. */
+  readonly serverName: string | null;
+  /** Of `https`, `/dns-query` unless written; null for the others. */
+  readonly path: string | null;
   /** Canonical spelling: what status, metrics and logs show. */
   readonly text: string;
+}
+
+/** An upstream whose address is known. */
+export type PinnedUpstream = UpstreamUrl & { readonly address: string };
+
+/** Throws where the address is not known: who calls it has made sure. */
+export function pinned(url: UpstreamUrl): PinnedUpstream {
+  const { address } = url;
+  if (address === null) throw new Error(`${url.text} has no address`);
+  return { ...url, address };
 }
 
 export type UpstreamUrlResult = { readonly kind: 'ok'; readonly url: UpstreamUrl } | { readonly kind: 'error'; readonly message: string };
@@ -40,7 +54,10 @@ export function parseUpstreamUrl(text: string): UpstreamUrlResult {
   if (port < 1 || port > 65535) return failure(text, `has port ${portText}; ports are 1-65535`);
 
   const address = parsed.toString();
-  return { kind: 'ok', url: { transport: scheme, address, port, text: `${scheme}://${addressAndPort({ address, port })}` } };
+  return {
+    kind: 'ok',
+    url: { transport: scheme, address, port, serverName: null, path: null, text: `${scheme}://${addressAndPort({ address, port })}` },
+  };
 }
 
 /** The UDP URL that a bare `IP`, `IP:port` or `[IP]:port` probably means; null for everything else. */

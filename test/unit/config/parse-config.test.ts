@@ -129,7 +129,7 @@ test('every error is told at once, in the order of the file, with its line and p
 mode: observe
 upstream: [x]
 limits: { queriesPerSecond: 0, bursts: 3 }
-lists: []
+events: []
 listen: { dns: ["localhost:53", "127.0.0.1:53"] }
 upstreams: ["tls://dns.quad9.net@9.9.9.9", "udp://127.0.0.1:53"]
 policies:
@@ -146,7 +146,7 @@ policies:
     'kennel.yaml:3:1 upstream: unknown key; did you mean upstreams?',
     'kennel.yaml:4:29 limits.queriesPerSecond: must be at least 1, not 0',
     'kennel.yaml:4:32 limits.bursts: unknown key; did you mean burst?',
-    'kennel.yaml:5:1 lists: is not supported by this version',
+    'kennel.yaml:5:1 events: is not supported by this version',
     'kennel.yaml:6:17 listen.dns[0]: "localhost:53" is not IP:PORT, such as 127.0.0.1:53 or [::1]:53',
     'kennel.yaml:7:13 upstreams[0]: upstream "tls://dns.quad9.net@9.9.9.9" is not supported yet; use udp:// or tcp://',
     "kennel.yaml:7:44 upstreams[1]: udp://127.0.0.1:53 is Kennel's own listener (127.0.0.1:53): it would ask itself; name the resolver to ask instead",
@@ -163,7 +163,7 @@ policies:
 });
 
 describe('keys', () => {
-  test.each(['lists', 'events', 'kubernetes', 'firewall', 'shared', 'proxyProtocol', 'trustedIdentity', 'workers', 'transport', 'phases'])(
+  test.each(['events', 'kubernetes', 'firewall', 'shared', 'trustedIdentity', 'workers', 'transport', 'phases'])(
     '%s belongs to a later version and is not called unknown',
     (key) => {
       expect(refused(`mode: observe\n${key}: {}`)).toEqual([`kennel.yaml:2:1 ${key}: is not supported by this version`]);

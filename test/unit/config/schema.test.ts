@@ -16,7 +16,7 @@ test('the JSON Schema refuses unknown keys and requires the mode', () => {
 
 test('the known keys of a mapping are found through lists, unions and maps of any key', () => {
   expect(knownKeys(['policies', 3, 'match'])).toEqual(['cidr', 'listener']);
-  expect(knownKeys(['zones', 'cluster.local'])).toEqual(['upstreams', 'trusted']);
+  expect(knownKeys(['zones', 'cluster.local'])).toEqual(['upstreams', 'trusted', 'strategy']);
   expect(knownKeys(['policies', 0, 'budgets'])).toContain('parentBits');
   expect(knownKeys(['no', 'such', 'path'])).toEqual([]);
 });

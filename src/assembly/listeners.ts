@@ -1,0 +1,62 @@
+/**
+ * The listeners of a config: UDP and TCP on one port each. Which ones are opened and closed at a reload is `kennel.ts`.
+ */
+import type { Logger } from 'pino';
+import type { Config, Endpoint } from '../config/config.ts';
+import type { ListenError } from '../listener/listen-error.ts';
+import type { AnswerQuery, Listener, OnListenerEvent } from '../listener/listener.ts';
+import { DEFAULT_TCP_LIMITS, openTcpListener, type TcpLimits } from '../listener/tcp.ts';
+import { openUdpListener } from '../listener/udp.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+export interface ListenerParts {
+  readonly answer: AnswerQuery;
+  /** Whether `clients.allow` holds the address. */
+  readonly admit: (address: string) => boolean;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** Opens UDP and TCP on each endpoint; a bind that fails is a value among the others. */
+export async function openListeners(
+  endpoints: readonly Endpoint[],
+  config: Config,
+  { answer, admit, metrics, log }: ListenerParts,
+): Promise<readonly (Listener | ListenError)[]> {
+  const onEvent: OnListenerEvent = (event) => {
+    metrics.listenerEvent(event.kind, event.protocol);
+    if (event.kind === 'answer-failed' || event.kind === 'socket-failed')
+      log.error({ listener: event.listener, detail: event.detail }, event.kind);
+  };
+  const opened: (Listener | ListenError)[] = [];
+  for (const { address, port } of endpoints) {
+    opened.push(
+      ...(await openBoth(
+        port,
+        (chosen) => openUdpListener({ address, port: chosen, answer, onEvent }),
+        (chosen) => openTcpListener({ address, port: chosen, answer, onEvent, admit, limits: tcpLimits(config) }),
+      )),
+    );
+  }
+  return opened;
+}
+
+type Open = (port: number) => Promise<Listener | ListenError>;
+
+/** The system's free UDP port may be taken on TCP: then it is asked for another, a few times. */
+const FREE_PORT_TRIES = 10;
+
+/** UDP and TCP on one port. Port 0 (the demo, tests) means any that is free for both. */
+async function openBoth(port: number, openUdp: Open, openTcp: Open): Promise<readonly [Listener | ListenError, Listener | ListenError]> {
+  for (let tries = 1; ; tries++) {
+    const udp = await openUdp(port);
+    const tcp = await openTcp(udp.kind === 'listener' ? udp.port : port);
+    if (port !== 0 || tcp.kind === 'listener' || udp.kind !== 'listener' || tries === FREE_PORT_TRIES) return [udp, tcp];
+    await udp.close(0);
+  }
+}
+
+function tcpLimits({ limits }: Config): TcpLimits {
+  const { idleSeconds, ...counts } = limits.tcp;
+  return { ...DEFAULT_TCP_LIMITS, ...counts, idleMs: idleSeconds * 1000 };
+}
