@@ -11,7 +11,10 @@ describe('an upstream URL is read as transport, address and port', () => {
     ['tcp://[::1]:65535', 'tcp', '::1', 65535, 'tcp://[::1]:65535'],
     ['udp://[fe80::1%eth0]:53', 'udp', 'fe80::1%eth0', 53, 'udp://[fe80::1%eth0]:53'],
   ])('%s', (text, transport, address, port, canonical) => {
-    expect(parseUpstreamUrl(text)).toEqual({ kind: 'ok', url: { transport, address, port, serverName: null, path: null, text: canonical } });
+    expect(parseUpstreamUrl(text)).toEqual({
+      kind: 'ok',
+      url: { transport, address, port, serverName: null, path: null, text: canonical },
+    });
   });
 });
 
