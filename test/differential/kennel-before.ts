@@ -1,4 +1,5 @@
 /** Kennel before a server of the differential tests: everything may be asked, nothing is judged. */
+import { DEFAULT_QTYPES } from '../../src/config/policy-section.ts';
 import { type Kennel, startKennelOnLoopback } from '../lab/kennel-process.ts';
 import type { LoopbackServer } from '../lab/loopback-servers.ts';
 
@@ -22,6 +23,6 @@ export function startKennelBefore(upstream: LoopbackServer, { mode, allowlisted,
     limits: 'off',
     rebinding: { allow: NAMES },
     cache: maxEntries === undefined ? {} : { maxEntries },
-    policies: [{ name: 'everyone', match: {}, default: 'allow', budgets: 'off', ...allow }],
+    policies: [{ name: 'everyone', match: {}, default: 'allow', budgets: 'off', qtypes: [...DEFAULT_QTYPES, 'TYPE65280'], ...allow }],
   });
 }

@@ -156,6 +156,8 @@ export const NAMES: readonly (readonly [what: string, name: string])[] = [
   ['a name that does not exist, proved by NSEC', 'nothing.signed.example'],
   ['a signed alias', 'alias.signed.example'],
   ['two signed aliases', 'alias-twice.signed.example'],
+  ['a signed text of 2,500 octets', 'txt-large.signed.example'],
+  ['a signed alias to that text', 'alias-large.signed.example'],
   ['a signed alias to a name that does not exist', 'alias-nowhere.signed.example'],
   ['a signed alias into an unsigned zone', 'alias-out.signed.example'],
   ['a signed alias into a zone with NSEC3', 'alias-nsec3.signed.example'],

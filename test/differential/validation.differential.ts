@@ -23,6 +23,9 @@ const SECURE: readonly (readonly [what: string, name: string, type: string])[] =
   ['a name below a DNAME', 'a.old.signed.example', 'A'],
   ['a name from a wildcard', 'anything.wild.signed.example', 'A'],
   ['a name from a wildcard, NSEC3', 'anything.wild.nsec3.example', 'A'],
+  ['a type that nobody knows', 'www.signed.example', 'TYPE65280'],
+  ['a text of 2,500 octets', 'txt-large.signed.example', 'TXT'],
+  ['an alias to a text of 2,500 octets', 'alias-large.signed.example', 'TXT'],
 ];
 
 const ABSENT: readonly (readonly [what: string, name: string, type: string])[] = [
@@ -30,7 +33,9 @@ const ABSENT: readonly (readonly [what: string, name: string, type: string])[] =
   ['a type, by NSEC', 'www.signed.example', 'MX'],
   ['a type at an empty non-terminal', 'empty.signed.example', 'A'],
   ['a type at a wildcard', 'anything.wild.signed.example', 'MX'],
+  ['a type that nobody knows, by NSEC', '_sip._tcp.signed.example', 'TYPE65280'],
   ['a name, by NSEC3', 'nothing.nsec3.example', 'A'],
+  ['a type at an empty non-terminal, by NSEC3', 'empty.nsec3.example', 'A'],
   ['a type, by NSEC3', 'www.nsec3.example', 'MX'],
 ];
 
