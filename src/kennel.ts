@@ -6,7 +6,7 @@
 import type { Logger } from 'pino';
 import { openDomainAges } from './assembly/domain-ages.ts';
 import { openListeners } from './assembly/listeners.ts';
-import { finishReleases, hashKeyOf, openLastingParts, pipelineFrom, randomOctets } from './assembly/pipeline.ts';
+import { decisionRetention, finishReleases, hashKeyOf, openLastingParts, pipelineFrom, randomOctets } from './assembly/pipeline.ts';
 import { openUpstreamGroups } from './assembly/upstream-groups.ts';
 import { type Config, configHash, type Endpoint } from './config/config.ts';
 import type { Pipeline } from './pipeline/pipeline.ts';
@@ -67,7 +67,7 @@ const CLOCK: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.
 export async function startKennel(config: Config, options: KennelOptions): Promise<StartResult> {
   requireModel();
   const opened = await openStorage(config.state, randomOctets, {
-    decisions: { retention: { days: config.retention.days, rows: 1_000_000 } },
+    decisions: { retention: decisionRetention(config) },
   });
   if (opened.kind === 'error') return { kind: 'failed', messages: [opened.message] };
   const { storage } = opened;

@@ -11,6 +11,7 @@ import { createInFlight } from '../cache/in-flight.ts';
 import type { Config } from '../config/config.ts';
 import type { Pipeline, UpstreamTrouble } from '../pipeline/pipeline.ts';
 import type { CachedAnswer, Clock, DomainAges, QuarantineRecord } from '../pipeline/ports.ts';
+import { createQueryLog } from '../pipeline/query-log.ts';
 import { addressSet } from '../policy/address-set.ts';
 import { AliasRules } from '../policy/aliases.ts';
 import { compileNaming } from '../policy/classify-name.ts';
@@ -22,6 +23,7 @@ import { randomCharacters } from '../quarantine/quarantine-id.ts';
 import { KeptNames } from '../session/kept-names.ts';
 import { Meters } from '../session/meters.ts';
 import { SessionTable } from '../session/session.ts';
+import type { DecisionRetention } from '../storage/decisions-schema.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { ForwardingGroup } from '../upstream/group.ts';
@@ -37,7 +39,7 @@ const DECISION_ID_CHARACTERS = 10;
 export type LastingParts = Pick<
   Pipeline,
   'clock' | 'newId' | 'sessions' | 'meters' | 'quarantines' | 'kept' | 'cache' | 'inFlight' | 'secrets' | 'decisions' | 'metrics'
->;
+> & { readonly nameHashKey: HashKey };
 
 /** What is opened for one config and closed after it. */
 export interface ConfigParts {
@@ -54,12 +56,8 @@ export function openLastingParts(
   log: Logger,
   clock: Clock,
 ): LastingParts {
-  const sessions = new SessionTable(
-    storage.meters,
-    MAX_SESSIONS,
-    hashKeyOf(storage.folder.nameKey()),
-    config.sessions.prefixLengths.ipv6Budgets,
-  );
+  const nameHashKey = hashKeyOf(storage.folder.nameKey());
+  const sessions = new SessionTable(storage.meters, MAX_SESSIONS, nameHashKey, config.sessions.prefixLengths.ipv6Budgets);
   const meters = new Meters(storage.meters, METER_LIMITS);
   const quarantines = createQuarantines({
     ledger: storage.evidence,
@@ -76,6 +74,7 @@ export function openLastingParts(
   return {
     clock,
     newId,
+    nameHashKey,
     sessions,
     meters,
     quarantines,
@@ -106,7 +105,10 @@ export function pipelineFrom(config: Config, lasting: LastingParts, { groups, ag
     naming: compileNaming(config, loadPopularDomains()),
     aliasRules: new AliasRules(config),
     contact: config.contact,
-    keepAllDecisions: config.retention.decisions === 'all',
+    queryLog:
+      config.retention.decisions === 'all'
+        ? createQueryLog({ ...config.retention, hashKey: lasting.nameHashKey, random: Math.random })
+        : null,
     upstreams: groups,
     groupsTrustedForAd: groupsOnThisMachine(config),
     ages,
@@ -137,6 +139,13 @@ export function finishReleases(lasting: Pick<LastingParts, 'quarantines' | 'sess
 export function hashKeyOf(key: Uint8Array): HashKey {
   const words = new DataView(key.buffer, key.byteOffset, key.byteLength);
   return { low: words.getUint32(0), high: words.getUint32(4) };
+}
+
+/** Rows are a second bound: a question about all of them must end. */
+const MAX_DECISION_ROWS = 10_000_000;
+
+export function decisionRetention({ retention }: Config): DecisionRetention {
+  return { days: retention.days, rows: MAX_DECISION_ROWS, octets: retention.maxOctets };
 }
 
 export function randomOctets(count: number): Uint8Array {

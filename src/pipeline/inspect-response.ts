@@ -43,6 +43,7 @@ export function inspectResponse(
     leakBits: 0,
     forwarded,
     rcode: rcodeName(RCODE.NXDOMAIN),
+    durationMs: k.clock.monotonicMs() - context.startedMs,
   };
   session.remember(decision);
   k.decisions.record(decision);

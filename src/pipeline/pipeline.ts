@@ -17,6 +17,7 @@ import type { Meters } from '../session/meters.ts';
 import type { SessionTable } from '../session/session.ts';
 import type { Judgement } from './judge.ts';
 import type { CachedAnswer, Clock, DecisionSink, DomainAges, PipelineMetrics, UpstreamGroup } from './ports.ts';
+import type { QueryLog } from './query-log.ts';
 
 export interface QueryLimits {
   /** Per session; null: no limit. */
@@ -40,8 +41,8 @@ export interface Pipeline {
   readonly aliasRules: AliasRules;
   /** Whom to ask for permission, shown to the blocked; null when the config names nobody. */
   readonly contact: string | null;
-  /** `retention.decisions: all`: plain allows are recorded too. */
-  readonly keepAllDecisions: boolean;
+  /** `retention.decisions: all`: plain allows are recorded too; else null. */
+  readonly queryLog: QueryLog | null;
   readonly sessions: SessionTable;
   readonly meters: Meters;
   readonly quarantines: Quarantines;

@@ -223,6 +223,8 @@ export interface DecisionRecord {
   readonly leakBits: number;
   readonly forwarded: boolean;
   readonly rcode: string;
+  /** From the packet to its answer, milliseconds. */
+  readonly durationMs: number;
 }
 
 /** What `explain` tells about a name: the JSON of the verb and of the control API. */

@@ -3,6 +3,7 @@
  * Owns what a record says; where it goes is the decision sink's.
  */
 import type { Verdict } from '../../scoring/decide.ts';
+import { registrableDomain } from '../policy/registrable-domain.ts';
 import type { Session } from '../session/session.ts';
 import { RCODE, rcodeName, typeName } from '../wire/codes.ts';
 import { toPresentation } from '../wire/name.ts';
@@ -15,6 +16,9 @@ import type { QueryContext } from './resolve-query.ts';
 /** A decision that waits for its answer before it is written; `open` is false once it is. */
 export interface Noted {
   readonly decision: DecisionRecord;
+  readonly context: QueryContext;
+  /** Nothing speaks against it: it is written down as the query log says. */
+  readonly plain: boolean;
   open: boolean;
 }
 
@@ -27,7 +31,8 @@ export function note(k: Pipeline, context: QueryContext, judgement: Judgement, a
   const would = judgement.verdict;
   k.onJudged?.(judgement, acting);
   k.metrics.decided(acting.kind, would.reason, policy.name, policy.mode, judgement.assessment.score);
-  if (acting.kind === 'allow' && would.kind === 'allow' && !k.keepAllDecisions) return null;
+  const plain = acting.kind === 'allow' && would.kind === 'allow';
+  if (plain && k.queryLog?.keeps() !== true) return null;
 
   const nowMs = k.clock.wallMs();
   const written = !refuses(acting.kind) || isWorthWriting(session, acting, nowMs);
@@ -45,11 +50,12 @@ export function note(k: Pipeline, context: QueryContext, judgement: Judgement, a
     afterWouldQuarantine: session.wouldQuarantineAtMs !== null,
     forwarded: false,
     rcode: '',
+    durationMs: 0,
   };
   if (would.kind === 'quarantine' && acting.kind !== 'quarantine') session.wouldQuarantineAtMs ??= nowMs;
   session.remember(decision);
 
-  const noted: Noted = { decision, open: written };
+  const noted: Noted = { decision, context, plain, open: written };
   if (refuses(acting.kind)) write(k, noted, refusalRcode(context, acting), false);
   return noted;
 }
@@ -67,6 +73,35 @@ function isWorthWriting(session: Session, acting: Verdict, nowMs: number): boole
 /** Completes and writes a noted decision with how its query ended. */
 export function noteAnswer(k: Pipeline, noted: Noted | null, rcode: number, forwarded: boolean): void {
   if (noted !== null) write(k, noted, rcode, forwarded);
+}
+
+/** Writes an answer that needed no judgement (local and feedback names) into the query log. */
+export function noteLocal(k: Pipeline, context: QueryContext, rcode: number): void {
+  if (k.queryLog?.keeps() !== true) return;
+  const { session, policy, query, startedMs } = context;
+  const { qname, qtype } = query.question;
+  const decision: DecisionRecord = {
+    id: k.newId(),
+    atMs: k.clock.wallMs(),
+    session: session.key,
+    policy: policy.name,
+    mode: policy.mode,
+    verdict: 'allow',
+    wouldVerdict: 'allow',
+    afterWouldQuarantine: session.wouldQuarantineAtMs !== null,
+    reason: 'local',
+    rule: null,
+    score: 0,
+    signals: [],
+    qname: toPresentation(qname),
+    qtype: typeName(qtype),
+    parent: registrableDomain(qname).parent,
+    leakBits: 0,
+    forwarded: false,
+    rcode: rcodeName(rcode),
+    durationMs: k.clock.monotonicMs() - startedMs,
+  };
+  k.decisions.record(k.queryLog.redact(decision, qname));
 }
 
 /** What a judgement says in a record's words; `explain` prints the same. */
@@ -96,7 +131,10 @@ function ruleOf({ verdict, searched: { found }, entry }: Judgement): string | nu
 function write(k: Pipeline, noted: Noted, rcode: number, forwarded: boolean): void {
   if (!noted.open) return;
   noted.open = false;
-  k.decisions.record({ ...noted.decision, rcode: rcodeName(rcode), forwarded });
+  const { decision, context, plain } = noted;
+  const durationMs = k.clock.monotonicMs() - context.startedMs;
+  const finished: DecisionRecord = { ...decision, rcode: rcodeName(rcode), forwarded, durationMs };
+  k.decisions.record(plain && k.queryLog !== null ? k.queryLog.redact(finished, context.query.question.qname) : finished);
 }
 
 function refuses(kind: VerdictKind): boolean {

@@ -22,7 +22,7 @@ import { inspectResponse } from './inspect-response.ts';
 import { heldAgainst, type Judgement, judgeQuery, type LookUp } from './judge.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
 import type { CachedAnswer, DecisionRecord, QuerySource } from './ports.ts';
-import { type Noted, note, noteAnswer } from './record.ts';
+import { type Noted, note, noteAnswer, noteLocal } from './record.ts';
 import { keptAnswer } from './refresh-kept.ts';
 import { refusal, refusedOutright } from './refusal.ts';
 import { send, TOO_MANY_WAITING } from './send.ts';
@@ -108,16 +108,16 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
 
   // 5. classifyName: feedback and local names are answered here and say nothing outwards.
   const classified = classifyName(policy, k.naming, qname, qtype);
-  if (classified.kind === 'feedback') return respond(k, context, answerFeedback(k, context, classified.topic), 'local');
+  if (classified.kind === 'feedback') return respondLocally(k, context, answerFeedback(k, context, classified.topic));
   if (classified.kind === 'local')
-    return respond(k, context, { rcode: classified.rcode, answers: classified.answers, authority: classified.authority }, 'local');
+    return respondLocally(k, context, { rcode: classified.rcode, answers: classified.answers, authority: classified.authority });
 
   // A refusal by score or budget holds for all types of the name: otherwise AAAA could disagree with the A asked a moment before.
   const held = heldAgainst(session, qname, classified, startedMs);
   if (held !== null) return respond(k, context, refusal(k, context, held.decision, 'name'), 'refused');
 
   // RFC 8482: ANY is answered here; a tunnel gets no type that asks for everything.
-  if (qtype === RRTYPE.ANY) return respond(k, context, answerAny(qname), 'local');
+  if (qtype === RRTYPE.ANY) return respondLocally(k, context, answerAny(qname));
 
   // 6.-9. checkQuarantine, lookUp, assess, decide: pure, and the same code as `explain`.
   const judgement = judgeQuery(k, session, policy, classified, qname, qtype);
@@ -238,6 +238,12 @@ function answerFrom(
     },
     action,
   );
+}
+
+/** What needs no judgement goes into the query log only. */
+function respondLocally(k: Pipeline, context: QueryContext, content: ResponseContent): Uint8Array {
+  noteLocal(k, context, content.rcode);
+  return respond(k, context, content, 'local');
 }
 
 /** 11. respond: sized for the client, counted. */

@@ -64,7 +64,7 @@ export function pipelineWithoutIo(config: Config, surroundings: Surroundings): P
     naming: compileNaming(config, shippedPopularDomains()),
     aliasRules: new AliasRules(config),
     contact: config.contact,
-    keepAllDecisions: false,
+    queryLog: null,
     sessions: new SessionTable(store, MAX_SESSIONS, HASH_KEY, config.sessions.prefixLengths.ipv6Budgets),
     meters: new Meters(store, METER_LIMITS),
     quarantines: createQuarantines({

@@ -27,6 +27,7 @@ export interface BackgroundWorkerOptions {
 export type BackgroundWork =
   | { readonly kind: 'decisions'; readonly batch: readonly DecisionRecord[] }
   | { readonly kind: 'question'; readonly question: DecisionQuestion }
+  | { readonly kind: 'retention'; readonly retention: DecisionRetention }
   | { readonly kind: 'upkeep' };
 
 /** How often the logs' sizes are looked at. */
@@ -45,11 +46,12 @@ function run({ database: decisions, port, tell }: StartedWorker, options: Backgr
   const table = createDecisionTable(decisions);
   const others = options.checkpointFiles.map((file) => openForUpkeep(file));
   const meters = options.metersFile === null ? null : openForUpkeep(options.metersFile);
+  let { retention } = options;
   let upkeepTrouble: string | null = null;
 
   const upkeep = (): void => {
     try {
-      while (table.prune(options.retention, Date.now()));
+      while (table.prune(retention, Date.now()));
       checkpoint(decisions);
       if (meters !== null) {
         pruneMeters(meters, options.meterBounds);
@@ -70,6 +72,9 @@ function run({ database: decisions, port, tell }: StartedWorker, options: Backgr
         return null;
       case 'question':
         return table.answer(body.question);
+      case 'retention':
+        retention = body.retention;
+        return null;
       case 'upkeep':
         upkeep();
         if (upkeepTrouble !== null) throw new Error(upkeepTrouble);

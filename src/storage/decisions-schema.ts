@@ -5,6 +5,9 @@
 import type Database from 'better-sqlite3';
 import type { DecisionRecord, VerdictKind } from '../pipeline/ports.ts';
 
+/** Not a plain allow. */
+const IS_EVIDENCE = "(verdict <> 'allow' OR would_verdict <> 'allow')";
+
 export const DECISION_MIGRATIONS: readonly string[] = [
   `CREATE TABLE decisions (
      seq INTEGER PRIMARY KEY, id TEXT NOT NULL, at_ms INTEGER NOT NULL, session TEXT NOT NULL, policy TEXT NOT NULL, mode TEXT NOT NULL,
@@ -14,6 +17,10 @@ export const DECISION_MIGRATIONS: readonly string[] = [
    ) STRICT;
    CREATE INDEX decisions_by_id ON decisions (id);
    CREATE INDEX decisions_by_session ON decisions (session);`,
+  // Ids are random: an index over all of them would have a page rewritten for every plain allow, which wears out an SD card.
+  `ALTER TABLE decisions ADD COLUMN duration_ms REAL NOT NULL DEFAULT 0;
+   DROP INDEX decisions_by_id;
+   CREATE INDEX evidence_by_id ON decisions (id) WHERE ${IS_EVIDENCE};`,
 ];
 
 export interface RecentFilter {
@@ -41,6 +48,8 @@ export interface WouldBlockGroup {
 export interface DecisionRetention {
   readonly days: number;
   readonly rows: number;
+  /** Of the file's pages in use. */
+  readonly octets: number;
 }
 
 export type DecisionQuestion =
@@ -54,7 +63,7 @@ const MS_PER_DAY = 86_400_000;
 const PRUNE_STEP_ROWS = 2_000;
 
 const COLUMNS = `id, at_ms, session, policy, mode, verdict, would_verdict, after_would_quarantine, reason, rule, score, signals,
-  qname, qtype, parent, leak_bits, forwarded, rcode`;
+  qname, qtype, parent, leak_bits, forwarded, rcode, duration_ms`;
 
 interface DecisionRow {
   readonly id: string;
@@ -75,6 +84,7 @@ interface DecisionRow {
   readonly leak_bits: number;
   readonly forwarded: number;
   readonly rcode: string;
+  readonly duration_ms: number;
 }
 
 export interface DecisionTable {
@@ -88,11 +98,12 @@ export interface DecisionTable {
 export function createDecisionTable(database: Database.Database): DecisionTable {
   const insertRow = database.prepare(
     `INSERT INTO decisions (${COLUMNS}) VALUES (@id, @at_ms, @session, @policy, @mode, @verdict, @would_verdict,
-       @after_would_quarantine, @reason, @rule, @score, @signals, @qname, @qtype, @parent, @leak_bits, @forwarded, @rcode)`,
+       @after_would_quarantine, @reason, @rule, @score, @signals, @qname, @qtype, @parent, @leak_bits, @forwarded, @rcode, @duration_ms)`,
   );
   const insertAll = database.transaction((decisions: readonly DecisionRecord[]) => {
     for (const decision of decisions) insertRow.run(toRow(decision));
   });
+  const evidenceById = database.prepare<[string], DecisionRow>(`SELECT ${COLUMNS} FROM decisions WHERE id = ? AND ${IS_EVIDENCE} LIMIT 1`);
   const byId = database.prepare<[string], DecisionRow>(`SELECT ${COLUMNS} FROM decisions WHERE id = ? LIMIT 1`);
   const wouldBlock = database.prepare<[number, number], WouldBlockGroup>(
     // max(at_ms) makes SQLite take the bare column qname from that row.
@@ -114,7 +125,7 @@ export function createDecisionTable(database: Database.Database): DecisionTable 
         case 'recent':
           return selectRecent(database, question.filter).map(toRecord);
         case 'by-id':
-          return byId.all(question.id).map(toRecord);
+          return (evidenceById.get(question.id) === undefined ? byId : evidenceById).all(question.id).map(toRecord);
         case 'would-block':
           return wouldBlock.all(question.sinceMs, question.limit);
       }
@@ -122,13 +133,21 @@ export function createDecisionTable(database: Database.Database): DecisionTable 
     prune: (retention, nowMs) => {
       const { first, last } = bounds.get() ?? { first: null, last: null };
       if (first === null || last === null) return false;
-      const tooMany = last - retention.rows + 1;
+      const tooMany = Math.max(last - retention.rows + 1, isTooLarge(database, retention.octets) ? first + PRUNE_STEP_ROWS : 0);
       const step = first + PRUNE_STEP_ROWS;
       const removed =
         tooMany > first ? pruneMany.run(Math.min(tooMany, step)).changes : pruneOld.run(step, nowMs - retention.days * MS_PER_DAY).changes;
       return removed > 0;
     },
   };
+}
+
+/** Pages in use; those that deleted rows have left are used again before the file grows. */
+function isTooLarge(database: Database.Database, octets: number): boolean {
+  const [pages, free, pageOctets] = ['page_count', 'freelist_count', 'page_size'].map((name) =>
+    Number(database.pragma(name, { simple: true })),
+  );
+  return ((pages ?? 0) - (free ?? 0)) * (pageOctets ?? 0) > octets;
 }
 
 function selectRecent(database: Database.Database, filter: RecentFilter): readonly DecisionRow[] {
@@ -170,6 +189,7 @@ function toRow(decision: DecisionRecord): DecisionRow {
     leak_bits: decision.leakBits,
     forwarded: decision.forwarded ? 1 : 0,
     rcode: decision.rcode,
+    duration_ms: decision.durationMs,
   };
 }
 
@@ -193,5 +213,6 @@ function toRecord(row: DecisionRow): DecisionRecord {
     leakBits: row.leak_bits,
     forwarded: row.forwarded === 1,
     rcode: row.rcode,
+    durationMs: row.duration_ms,
   };
 }

@@ -31,6 +31,8 @@ export interface Decisions extends DecisionSink {
   readonly dropped: number;
   /** What an operator must know: empty while decisions are kept. */
   alarms(): readonly string[];
+  /** From the next round of pruning on. */
+  setRetention(retention: DecisionRetention): void;
   /** Hands over what waits; resolves when it is written or given up. */
   flush(): Promise<void>;
   /** One round of checkpoints and pruning now. */
@@ -43,7 +45,7 @@ export type OpenDecisions = { readonly kind: 'ok'; readonly decisions: Decisions
 /** Rows in one message to the worker: large enough to be cheap, small enough not to hold up a question. */
 const BATCH_ROWS = 1_000;
 
-const DEFAULT_RETENTION: DecisionRetention = { days: 7, rows: 1_000_000 };
+const DEFAULT_RETENTION: DecisionRetention = { days: 7, rows: 1_000_000, octets: 1024 * 1024 * 1024 };
 const DEFAULT_METER_BOUNDS: MeterBounds = { meters: 500_000, sessions: 200_000, parents: 500_000 };
 
 /** Opens or creates `decisions.sqlite` in the background worker; resolves once that is ready. */
@@ -113,6 +115,10 @@ export async function openDecisions(file: string, options: DecisionOptions = {})
       return found;
     },
     flush,
+    setRetention: (retention) => {
+      // Not taken: the alarm of a thread that takes nothing tells the operator.
+      writer.write({ kind: 'retention', retention }).catch(() => undefined);
+    },
     upkeep: async () => {
       await writer.write({ kind: 'upkeep' });
     },

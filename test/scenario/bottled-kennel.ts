@@ -20,6 +20,7 @@ import type {
   QuarantineRecord,
   UpstreamResponse,
 } from '../../src/pipeline/ports.ts';
+import { createQueryLog } from '../../src/pipeline/query-log.ts';
 import { refreshKept } from '../../src/pipeline/refresh-kept.ts';
 import { resolveQuery } from '../../src/pipeline/resolve-query.ts';
 import { addressSet } from '../../src/policy/address-set.ts';
@@ -177,7 +178,10 @@ export class BottledKennel {
       naming: compileNaming(config, popularDomains('github.com\nwikipedia.org\n')),
       aliasRules: new AliasRules(config),
       contact: config.contact,
-      keepAllDecisions: config.retention.decisions === 'all',
+      queryLog:
+        config.retention.decisions === 'all'
+          ? createQueryLog({ ...config.retention, hashKey: { low: 1, high: 2 }, random: () => 0 })
+          : null,
       sessions,
       meters,
       quarantines,

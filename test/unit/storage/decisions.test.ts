@@ -106,7 +106,7 @@ describe('the decision log', () => {
   });
 
   test('keeps no more rows than it may', async () => {
-    const decisions = await open({ retention: { days: 10_000, rows: 100 } });
+    const decisions = await open({ retention: { days: 10_000, rows: 100, octets: 1e9 } });
     for (let n = 0; n < 5_000; n++) decisions.record(sampleDecision(`d-${n}`, { atMs: 1_770_000_000_000 + n }));
     await decisions.flush();
     await decisions.upkeep();
@@ -116,7 +116,7 @@ describe('the decision log', () => {
   });
 
   test('keeps nothing for longer than it may', async () => {
-    const decisions = await open({ retention: { days: 1, rows: 1_000_000 } });
+    const decisions = await open({ retention: { days: 1, rows: 1_000_000, octets: 1e9 } });
     const nowMs = Date.now();
     for (let n = 0; n < 3_000; n++) decisions.record(sampleDecision(`old-${n}`, { atMs: nowMs - 2 * 86_400_000 }));
     decisions.record(sampleDecision('new', { atMs: nowMs }));

@@ -45,6 +45,7 @@ export function sampleDecision(id: string, changes: Partial<DecisionRecord> = {}
     leakBits: 31.5,
     forwarded: true,
     rcode: 'NOERROR',
+    durationMs: 1.5,
     ...changes,
   };
 }
