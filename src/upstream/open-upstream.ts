@@ -4,9 +4,26 @@ import type { Random16 } from './random16.ts';
 import { createTcpUpstream } from './tcp-upstream.ts';
 import { createUdpUpstream } from './udp-upstream.ts';
 import type { Upstream } from './upstream.ts';
-import { pinned, type UpstreamUrl } from './upstream-url.ts';
+import { type PinnedUpstream, pinned, type UpstreamUrl } from './upstream-url.ts';
 
-export function openUpstream(url: UpstreamUrl, clock: Clock, random16: Random16): Upstream {
-  const reachable = pinned(url);
-  return url.transport === 'udp' ? createUdpUpstream(reachable, clock, random16) : createTcpUpstream(reachable, random16);
+/** How questions are put, the same for every upstream of a config. */
+export interface UpstreamOptions {
+  /** Random letter case in questions over UDP and TCP (draft-vixie-dnsext-dns0x20). */
+  readonly randomCase: boolean;
+  /** DNS cookies over UDP and TCP (RFC 7873). */
+  readonly cookies: boolean;
+  /** PEM text of further authorities for TLS and HTTPS, beside the built-in ones; null: none. */
+  readonly ca: string | null;
+}
+
+/** Plain questions: what the zero of every option means. */
+export const PLAIN_OPTIONS: UpstreamOptions = { randomCase: false, cookies: false, ca: null };
+
+export function openUpstream(url: UpstreamUrl, clock: Clock, random16: Random16, options: UpstreamOptions = PLAIN_OPTIONS): Upstream {
+  return openPinned(pinned(url), clock, random16, options);
+}
+
+/** An upstream whose address is known. */
+function openPinned(url: PinnedUpstream, clock: Clock, random16: Random16, _options: UpstreamOptions): Upstream {
+  return url.transport === 'udp' ? createUdpUpstream(url, clock, random16) : createTcpUpstream(url, random16);
 }
