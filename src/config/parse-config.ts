@@ -121,7 +121,7 @@ class ConfigReader {
       contact: this.#section('contact') ?? null,
       upstreams: this.#upstreams(),
       forwarding: this.#forwarding(),
-      lanUpstreams: this.#readUpstreams(this.#section('lanUpstreams') ?? [], ['lanUpstreams']),
+      lanUpstreams: this.#lanUpstreams(),
       zones: this.#zones(),
       records: readRecords(this.#list('records', recordSchema), this.#problems),
       hostsFiles: (this.#section('hostsFiles') ?? []).map((path) => this.#besideConfig(path)),
@@ -279,6 +279,19 @@ class ConfigReader {
       system.nameservers.map((address) => `udp://${bracketed(address)}`),
       ['upstreams'],
     );
+  }
+
+  /** Names of the site are told to servers of the site only. */
+  #lanUpstreams(): UpstreamUrl[] {
+    const upstreams = this.#readUpstreams(this.#section('lanUpstreams') ?? [], ['lanUpstreams']);
+    for (const upstream of upstreams) {
+      if (upstream.address !== null && isPrivate(upstream.address)) continue;
+      this.#problems.add(
+        this.#places.get(upstream) ?? ['lanUpstreams'],
+        `${upstream.text} is not a private address: names of this site would leave it`,
+      );
+    }
+    return upstreams;
   }
 
   #readUpstreams(texts: readonly string[], path: Path): UpstreamUrl[] {

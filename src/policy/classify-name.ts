@@ -45,7 +45,7 @@ export interface LocalName {
 
 export interface RoutedName {
   readonly kind: 'routed';
-  /** Id of the upstream group: `default`, or `zone:NAME`. */
+  /** Id of the upstream group: `default`, `lan`, or `zone:NAME`. */
   readonly group: string;
   readonly standing: Standing;
   readonly listing: 'allowed' | 'blocked' | 'denied-by-default' | 'none';
@@ -76,8 +76,8 @@ export interface Naming {
   readonly records: LocalRecords;
   readonly zones: NameTrie<Zone>;
   readonly searchSuffixes: SearchSuffixes;
-  /** Every default upstream is private: names of the site may be asked there. */
-  readonly upstreamOfThisSite: boolean;
+  /** The group that may be asked for names of the site: `lan`, or `default` when all its upstreams are private; null: nobody. */
+  readonly siteGroup: string | null;
   readonly popular: PopularDomains;
   readonly shipped: ShippedNames;
   /** What was found out before; policies and naming never change, new ones are made instead. */
@@ -85,12 +85,14 @@ export interface Naming {
 }
 
 export const DEFAULT_GROUP = 'default';
+/** Asked for names of this site, where the config has `lanUpstreams`. */
+export const LAN_GROUP = 'lan';
 
 /** Negative answers made here; short, because a record may be added. */
 const NEGATIVE_TTL_SECONDS = 60;
 
 export function compileNaming(
-  config: Pick<Config, 'records' | 'zones' | 'searchSuffixes' | 'upstreams'>,
+  config: Pick<Config, 'records' | 'zones' | 'searchSuffixes' | 'upstreams' | 'lanUpstreams'>,
   popular: PopularDomains,
   shipped: ShippedNames = loadShippedNames(),
 ): Naming {
@@ -102,16 +104,22 @@ export function compileNaming(
     records: new LocalRecords(config.records),
     zones,
     searchSuffixes: new SearchSuffixes([...config.searchSuffixes, ...config.zones.map((zone) => zone.name)]),
-    upstreamOfThisSite: config.upstreams.every(({ address }) => address !== null && isPrivate(address)),
+    siteGroup: siteGroup(config),
     popular,
     shipped,
     ways: new WeakMap(),
   };
 }
 
+function siteGroup({ upstreams, lanUpstreams }: Pick<Config, 'upstreams' | 'lanUpstreams'>): string | null {
+  if (lanUpstreams.length > 0) return LAN_GROUP;
+  return upstreams.every(({ address }) => address !== null && isPrivate(address)) ? DEFAULT_GROUP : null;
+}
+
 /** The upstream groups that `RoutedName.group` names, with the upstreams of each in order of preference. */
-export function upstreamGroups(config: Pick<Config, 'upstreams' | 'zones'>): ReadonlyMap<string, readonly UpstreamUrl[]> {
+export function upstreamGroups(config: Pick<Config, 'upstreams' | 'lanUpstreams' | 'zones'>): ReadonlyMap<string, readonly UpstreamUrl[]> {
   const groups = new Map([[DEFAULT_GROUP, config.upstreams]]);
+  if (config.lanUpstreams.length > 0) groups.set(LAN_GROUP, config.lanUpstreams);
   for (const zone of config.zones) groups.set(zoneGroup(zone.name), zone.upstreams);
   return groups;
 }
@@ -152,12 +160,13 @@ function classify(policy: Policy, naming: Naming, qname: QName, qtype: number): 
 
   const special = specialUse(qname, qtype);
   if (special?.kind === 'answer') return local(qname, special.rcode, special.answers);
-  if (special?.kind === 'site' && !naming.upstreamOfThisSite) return local(qname, RCODE.NXDOMAIN, []);
+  if (special?.kind === 'site' && naming.siteGroup === null) return local(qname, RCODE.NXDOMAIN, []);
   // Apple asks for this answer where a network does not want its resolver gone around.
   if (policy.refuseDohEndpoints && isPrivateRelay(qname) && policy.matchAllow(qname) === null) return local(qname, RCODE.NXDOMAIN, []);
 
-  const ofThisSite = special !== null || naming.searchSuffixes.covers(qname) || (naming.upstreamOfThisSite && isPrivateTopLevel(qname));
-  return route(policy, naming, qname, null, ofThisSite);
+  const siteGroup = special !== null || isPrivateTopLevel(qname) ? naming.siteGroup : null;
+  const ofThisSite = siteGroup !== null || naming.searchSuffixes.covers(qname);
+  return route(policy, naming, qname, { group: siteGroup ?? DEFAULT_GROUP, trusted: false }, ofThisSite);
 }
 
 function local(qname: QName, rcode: number, answers: readonly ResourceRecord[]): LocalName {
@@ -165,14 +174,13 @@ function local(qname: QName, rcode: number, answers: readonly ResourceRecord[]):
   return { kind: 'local', rcode, answers, authority };
 }
 
-function route(policy: Policy, naming: Naming, qname: QName, zone: Zone | null, ofThisSite: boolean): RoutedName {
-  const trusted = zone?.trusted === true;
+function route(policy: Policy, naming: Naming, qname: QName, { group, trusted }: Zone, ofThisSite: boolean): RoutedName {
   const allow = policy.matchAllow(qname);
   const block = allow === null ? policy.matchBlock(qname) : null;
   const listing = listingOf(policy, allow, block, trusted);
   return {
     kind: 'routed',
-    group: zone?.group ?? DEFAULT_GROUP,
+    group,
     ...vouchedBy(naming, qname, trusted, allow),
     listing,
     entry: allow ?? block,

@@ -319,6 +319,31 @@ describe('names of the site with a private upstream', () => {
   });
 });
 
+describe('names of the site with upstreams of the LAN', () => {
+  const config = compile(
+    'upstreams: ["udp://9.9.9.9"]\nlanUpstreams: ["udp://192.168.1.1"]\nzones: { 10.in-addr.arpa: ["udp://10.0.0.53"] }',
+  );
+  test.each(['printer', 'nas.home.arpa', '1.168.192.in-addr.arpa', '1.d.f.ip6.arpa', 'nas.lan', 'a.b.internal'])(
+    '%s is asked there',
+    (asked) => {
+      expect(config.route(asked)).toMatchObject({ group: 'lan', ofThisSite: true });
+      expect(config.route(asked).standing).not.toBe('trusted');
+    },
+  );
+  test('a zone comes first', () => {
+    expect(config.route('1.0.0.10.in-addr.arpa', RRTYPE.PTR).group).toBe('zone:10.in-addr.arpa');
+  });
+  test.each(['example.com', '9.9.9.9.in-addr.arpa', 'nas.lan.example'])('%s is not', (asked) => {
+    expect(config.route(asked)).toMatchObject({ group: 'default', ofThisSite: false });
+  });
+  test.each(['a.test', 'printer.local', 'abc.onion'])('%s is still answered here', (asked) => {
+    expect(config.classify(asked)).toMatchObject({ kind: 'local', rcode: RCODE.NXDOMAIN });
+  });
+  test('without them a private top-level name goes the way of all names', () => {
+    expect(compile('upstreams: ["udp://9.9.9.9"]').route('nas.lan')).toMatchObject({ group: 'default', ofThisSite: false });
+  });
+});
+
 describe('feedback names', () => {
   const config = compile('zones: { internal: ["udp://10.0.0.53"] }');
   test.each([
