@@ -14,13 +14,13 @@ export const RRCLASS = { IN: 1, CH: 3, HS: 4, NONE: 254, ANY: 255 } as const;
 
 // biome-ignore format: a table
 export const RCODE = {
-  NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16,
+  NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16, BADCOOKIE: 23,
 } as const;
 
 export const OPCODE = { QUERY: 0, IQUERY: 1, STATUS: 2, NOTIFY: 4, UPDATE: 5, DSO: 6 } as const;
 
 /** EDNS option codes (RFC 6891 §9). */
-export const EDNS_OPTION = { EDE: 15 } as const;
+export const EDNS_OPTION = { COOKIE: 10, PADDING: 12, EDE: 15 } as const;
 
 /** Extended DNS Errors (RFC 8914 §5.2) that Kennel sends. */
 // biome-ignore format: a table
