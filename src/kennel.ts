@@ -84,7 +84,12 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
     version: options.version,
     onInternalError: (cause) => logBug('a query was refused because of a bug', cause),
   });
-  const groups = openUpstreamGroups(config, metrics, CLOCK);
+  const openedGroups = openUpstreamGroups(config, { metrics, clock: CLOCK });
+  if (openedGroups.kind === 'error') {
+    await storage.close();
+    return { kind: 'failed', messages: [openedGroups.message] };
+  }
+  const { groups } = openedGroups;
   const ages = openDomainAges(config, storage.domainAges, groups, CLOCK);
   const lasting = openLastingParts(config, storage, secrets.matcher, metrics, options.log, CLOCK);
   const pipeline = pipelineFrom(config, lasting, { groups, ages, lists: NO_LISTS });

@@ -48,6 +48,8 @@ export interface ExchangeTimeouts {
 
 export interface ForwardingGroup extends UpstreamGroup {
   status(): UpstreamStatus[];
+  /** Takes the group out of use: closes it when no exchange waits on it any more, at the latest after the patience of one. */
+  retire(): void;
   /** Fails what is under way and closes all sockets. */
   close(): void;
 }
@@ -146,6 +148,10 @@ export function createUpstreamGroup(options: UpstreamGroupOptions): ForwardingGr
     return false;
   }
 
+  function close(): void {
+    for (const { upstream } of members) upstream.close();
+  }
+
   return {
     id,
 
@@ -168,9 +174,11 @@ export function createUpstreamGroup(options: UpstreamGroupOptions): ForwardingGr
         strayMessages: upstream.strayMessages,
       })),
 
-    close() {
-      for (const { upstream } of members) upstream.close();
+    retire() {
+      setTimeout(close, timeouts.totalMs).unref();
     },
+
+    close,
   };
 }
 
