@@ -35,6 +35,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/pipeline': ['scoring', 'src/wire', 'src/policy', 'src/session', 'src/quarantine', 'src/cache'],
   'src/listener': ['src/wire', 'src/pipeline/ports.ts', 'node:dgram', 'node:net'],
   'src/lists': ['src/wire', 'src/policy', 'src/config/config.ts', 'src/pipeline/ports.ts', 'node:*'],
+  'src/lists/fetch-list.ts': ['src/lists', 'src/outbound', 'node:*'],
+  'src/outbound': ['src/policy/aliases.ts', 'npm:ipaddr.js', 'node:net'],
   'src/upstream': [
     'src/wire',
     'src/pipeline/ports.ts',
@@ -45,7 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'node:net',
     'node:tls',
   ],
-  'src/reputation': ['src/wire', 'src/pipeline/ports.ts', 'npm:tldts', 'npm:whoiser', 'npm:ipaddr.js', 'node:*'],
+  'src/reputation': ['src/wire', 'src/outbound', 'src/pipeline/ports.ts', 'npm:tldts', 'npm:whoiser', 'npm:ipaddr.js', 'node:*'],
   'src/storage': ['src/wire', 'src/pipeline/ports.ts', 'npm:better-sqlite3', 'node:*'],
   'src/telemetry': ['src/wire', 'src/pipeline/ports.ts', 'npm:pino', 'npm:prom-client', 'node:*'],
   'src/config': [

@@ -5,8 +5,8 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { lookupThrough, type ResolveAddress, readAtMost } from '../outbound/own-requests.ts';
 import { isAskable, topLevelDomain } from './askable-domain.ts';
-import { lookupThrough, type ResolveAddress, readAtMost } from './outbound.ts';
 import bootstrap from './rdap-bootstrap.json' with { type: 'json' };
 import { parseRdapDate, type Registration, type RegistrationSource } from './registration.ts';
 

@@ -5,8 +5,8 @@
  */
 import { connect } from 'node:net';
 import { parseDomainWhois } from 'whoiser/src/parsers.js';
+import { lookupThrough, type ResolveAddress, readAtMost } from '../outbound/own-requests.ts';
 import { isAskable, topLevelDomain } from './askable-domain.ts';
-import { lookupThrough, type ResolveAddress, readAtMost } from './outbound.ts';
 import { parseWhoisDate, type Registration, type RegistrationSource } from './registration.ts';
 import servers from './whois-servers.json' with { type: 'json' };
 
