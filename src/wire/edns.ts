@@ -1,6 +1,6 @@
 /**
- * The OPT pseudo-record (RFC 6891 §6.1): reading a client's, writing ours, and Extended DNS Errors (RFC 8914) as its only option.
- * A client's options are checked for shape and then forgotten; they never leave.
+ * The OPT pseudo-record (RFC 6891 §6.1): reading a client's, writing ours, and its options: Extended DNS Errors (RFC 8914) towards
+ * clients, cookies and padding towards upstreams. A client's options are checked for shape and then forgotten; they never leave.
  */
 import { EDNS_OPTION, RRTYPE } from './codes.ts';
 import { readUint16, writeUint16 } from './octets.ts';
@@ -10,6 +10,9 @@ export const EDNS_UDP_PAYLOAD_OCTETS = 1232;
 
 /** An OPT without options. */
 export const PLAIN_OPT_OCTETS = 11;
+
+/** OPTION-CODE and OPTION-LENGTH (RFC 6891 §6.1.2). */
+export const OPTION_HEAD_OCTETS = 4;
 
 const DNSSEC_OK = 0x8000;
 
@@ -54,6 +57,25 @@ function optionsFit(packet: Uint8Array, start: number, end: number): boolean {
   let at = start;
   while (at + 4 <= end) at += 4 + readUint16(packet, at + 2);
   return at === end;
+}
+
+/** Writes OPTION-CODE and OPTION-LENGTH at `offset`; returns the offset of the content. */
+export function writeOptionHead(options: Uint8Array, offset: number, code: number, contentOctets: number): number {
+  writeUint16(options, offset, code);
+  writeUint16(options, offset + 2, contentOctets);
+  return offset + OPTION_HEAD_OCTETS;
+}
+
+/** The content of the first option of this code between two offsets, shared with the packet; null without one, or where lengths lie. */
+export function findOption(packet: Uint8Array, start: number, end: number, code: number): Uint8Array | null {
+  let at = start;
+  while (at + OPTION_HEAD_OCTETS <= end) {
+    const contentEnd = at + OPTION_HEAD_OCTETS + readUint16(packet, at + 2);
+    if (contentEnd > end) return null;
+    if (readUint16(packet, at) === code) return packet.subarray(at + OPTION_HEAD_OCTETS, contentEnd);
+    at = contentEnd;
+  }
+  return null;
 }
 
 export interface OptContent {

@@ -2,10 +2,12 @@
  * Reading an upstream's answer, strictly: shape checked, matched to the question asked, and cut down to what answers that question.
  * Whether the datagram came from the right address with the right ID is the caller's to check, and what to do with the answer too.
  */
-import { OPCODE, RRCLASS, RRTYPE } from './codes.ts';
+import { EDNS_OPTION, OPCODE, RRCLASS, RRTYPE } from './codes.ts';
+import { findOption } from './edns.ts';
 import { FLAG, HEADER_OCTETS, opcodeOf, QUESTION_TAIL_OCTETS, RECORD_TAIL_OCTETS } from './header.ts';
 import { isAtOrBelow, parentName, type QName, ROOT, readCompressedName, readQuestionName, replaceSuffix, toOctets } from './name.ts';
-import { readUint16, readUint32 } from './octets.ts';
+import { copyOctets, readUint16, readUint32 } from './octets.ts';
+import type { SpelledName } from './query-encode.ts';
 import { targetName, ttlFromWire } from './rdata.ts';
 import { readRdata } from './rdata-layout.ts';
 import type { ResourceRecord } from './record.ts';
@@ -17,6 +19,8 @@ export interface ParsedResponse {
   readonly authenticData: boolean;
   /** Extended by the upper bits in the OPT (RFC 6891 §6.1.3). */
   readonly rcode: number;
+  /** Content of the COOKIE option, of any length (RFC 7873 §4); null without one and in truncated messages. */
+  readonly cookie: Uint8Array | null;
   /** The alias chain from the name asked, then the records asked for, each RRset followed by its signatures. */
   readonly answers: readonly ResourceRecord[];
   /** The SOA of a negative answer, and signed proofs of non-existence. */
@@ -48,7 +52,7 @@ export function parseResponse(packet: Uint8Array, asked: { qname: QName; qtype: 
   const flags = readUint16(packet, 2);
   const truncated = (flags & FLAG.TC) !== 0;
   const head = { id: readUint16(packet, 0), truncated, authenticData: (flags & FLAG.AD) !== 0 };
-  if (truncated) return { kind: 'response', response: { ...head, rcode: flags & FLAG.RCODE, answers: [], authority: [] } };
+  if (truncated) return { kind: 'response', response: { ...head, rcode: flags & FLAG.RCODE, cookie: null, answers: [], authority: [] } };
 
   const counts = { answer: readUint16(packet, 6), authority: readUint16(packet, 8), additional: readUint16(packet, 10) };
   if (counts.answer + counts.authority + counts.additional > MAX_RECORDS) return malformed('too many records');
@@ -56,13 +60,22 @@ export function parseResponse(packet: Uint8Array, asked: { qname: QName; qtype: 
   if (answer === null) return malformed('answer section');
   const authority = readSection(packet, answer.end, counts.authority);
   if (authority === null) return malformed('authority section');
-  const extendedRcode = readExtendedRcode(packet, authority.end, counts.additional);
-  if (extendedRcode === null) return malformed('additional section');
+  const opt = readOpt(packet, authority.end, counts.additional);
+  if (opt === null) return malformed('additional section');
 
   const chain = followAliases(answer.records, asked);
   if (chain === null) return malformed('alias chain');
-  const rcode = (extendedRcode << 4) | (flags & FLAG.RCODE);
-  return { kind: 'response', response: { ...head, rcode, answers: chain.records, authority: proofs(authority.records, chain) } };
+  const rcode = (opt.extendedRcode << 4) | (flags & FLAG.RCODE);
+  const kept = { answers: chain.records, authority: proofs(authority.records, chain) };
+  return { kind: 'response', response: { ...head, rcode, cookie: opt.cookie, ...kept } };
+}
+
+/** Whether the question of a message that `parseResponse` has matched repeats the letter case it was asked in, octet for octet. */
+export function repeatsSpelling(packet: Uint8Array, spelling: SpelledName): boolean {
+  for (let index = 0; index < spelling.length; index++) {
+    if (packet[HEADER_OCTETS + index] !== spelling.charCodeAt(index)) return false;
+  }
+  return true;
 }
 
 function malformed(detail: string): ResponseReading {
@@ -102,21 +115,29 @@ function readSection(packet: Uint8Array, start: number, count: number): { record
   return { records, end: at };
 }
 
-/** Walks the additional section for the one thing used of it; 0 without an OPT, null when a record is cut short or a second OPT comes. */
-function readExtendedRcode(packet: Uint8Array, start: number, count: number): number | null {
-  let extendedRcode: number | null = null;
+interface ResponseOpt {
+  readonly extendedRcode: number;
+  readonly cookie: Uint8Array | null;
+}
+
+const NO_OPT: ResponseOpt = { extendedRcode: 0, cookie: null };
+
+/** Walks the additional section for the one thing used of it; null when a record is cut short or a second OPT comes. */
+function readOpt(packet: Uint8Array, start: number, count: number): ResponseOpt | null {
+  let opt: ResponseOpt | null = null;
   let at = start;
   for (let index = 0; index < count; index++) {
     const owner = readCompressedName(packet, at);
     if (owner === null || owner.end + RECORD_TAIL_OCTETS > packet.length) return null;
-    if (readUint16(packet, owner.end) === RRTYPE.OPT) {
-      if (extendedRcode !== null || owner.name !== ROOT) return null;
-      extendedRcode = packet[owner.end + 4] ?? 0;
-    }
-    at = owner.end + RECORD_TAIL_OCTETS + readUint16(packet, owner.end + 8);
+    const rdataStart = owner.end + RECORD_TAIL_OCTETS;
+    at = rdataStart + readUint16(packet, owner.end + 8);
     if (at > packet.length) return null;
+    if (readUint16(packet, owner.end) !== RRTYPE.OPT) continue;
+    if (opt !== null || owner.name !== ROOT) return null;
+    const cookie = findOption(packet, rdataStart, at, EDNS_OPTION.COOKIE);
+    opt = { extendedRcode: packet[owner.end + 4] ?? 0, cookie: cookie && copyOctets(cookie, 0, cookie.length) };
   }
-  return extendedRcode ?? 0;
+  return opt ?? NO_OPT;
 }
 
 interface Chain {

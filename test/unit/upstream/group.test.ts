@@ -30,7 +30,8 @@ class ScriptedUpstream implements Upstream {
     await Promise.resolve();
     this.#clock.advance(step === 'timeout' ? timeoutMs : 10);
     if (typeof step !== 'number') return { kind: 'failure', reason: step, detail: 'scripted' };
-    return { kind: 'response', response: { id: 1, truncated: false, authenticData: false, rcode: step, answers: [], authority: [] } };
+    const flags = { id: 1, truncated: false, authenticData: false, cookie: null };
+    return { kind: 'response', response: { ...flags, rcode: step, answers: [], authority: [] } };
   }
 
   close(): void {
