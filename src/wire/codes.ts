@@ -20,7 +20,7 @@ export const RCODE = {
 export const OPCODE = { QUERY: 0, IQUERY: 1, STATUS: 2, NOTIFY: 4, UPDATE: 5, DSO: 6 } as const;
 
 /** EDNS option codes (RFC 6891 §9). */
-export const EDNS_OPTION = { COOKIE: 10, PADDING: 12, EDE: 15 } as const;
+export const EDNS_OPTION = { COOKIE: 10, TCP_KEEPALIVE: 11, PADDING: 12, EDE: 15 } as const;
 
 /** Extended DNS Errors (RFC 8914 §5.2) that Kennel sends. */
 // biome-ignore format: a table

@@ -1,7 +1,8 @@
 /**
  * The OPT pseudo-record (RFC 6891 §6.1): reading a client's, writing ours, and its options: Extended DNS Errors (RFC 8914) towards
- * clients, cookies and padding towards upstreams. A client's options are checked for shape and then forgotten; they never leave.
+ * clients, cookies and padding towards upstreams. A client's options never leave; `client-options.ts` reads the two that matter.
  */
+import { type ClientOptions, readClientOptions } from './client-options.ts';
 import { EDNS_OPTION, RRTYPE } from './codes.ts';
 import { readUint16, writeUint16 } from './octets.ts';
 
@@ -16,7 +17,7 @@ export const OPTION_HEAD_OCTETS = 4;
 
 const DNSSEC_OK = 0x8000;
 
-export interface ClientEdns {
+export interface ClientEdns extends ClientOptions {
   /** As the client sent it; `udpLimit` puts it between 512 and 1232. */
   readonly udpPayloadSize: number;
   readonly dnssecOk: boolean;
@@ -42,21 +43,15 @@ export function readClientOpt(packet: Uint8Array, offset: number): OptReading {
   if (packet[offset] !== 0 || readUint16(packet, offset + 1) !== RRTYPE.OPT) {
     return { kind: 'malformed', detail: 'additional record that is not an OPT at the root' };
   }
-  const edns = { udpPayloadSize: readUint16(packet, offset + 3), dnssecOk: (readUint16(packet, offset + 7) & DNSSEC_OK) !== 0 };
+  const head = { udpPayloadSize: readUint16(packet, offset + 3), dnssecOk: (readUint16(packet, offset + 7) & DNSSEC_OK) !== 0 };
   const optionsStart = offset + PLAIN_OPT_OCTETS;
   const optionsEnd = optionsStart + readUint16(packet, offset + 9);
   if (optionsEnd > packet.length) return { kind: 'malformed', detail: 'OPT longer than the packet' };
   if (optionsEnd < packet.length) return { kind: 'malformed', detail: 'octets after the message' };
-  if (packet[offset + 6] !== 0) return { kind: 'bad-version', edns };
-  return optionsFit(packet, optionsStart, optionsEnd)
-    ? { kind: 'opt', edns }
-    : { kind: 'malformed', detail: 'EDNS option lengths do not add up' };
-}
-
-function optionsFit(packet: Uint8Array, start: number, end: number): boolean {
-  let at = start;
-  while (at + 4 <= end) at += 4 + readUint16(packet, at + 2);
-  return at === end;
+  if (packet[offset + 6] !== 0) return { kind: 'bad-version', edns: { ...head, cookie: null, wantsKeepalive: false } };
+  const options = readClientOptions(packet, optionsStart, optionsEnd);
+  if ('malformed' in options) return { kind: 'malformed', detail: options.malformed };
+  return { kind: 'opt', edns: { ...head, cookie: options.cookie, wantsKeepalive: options.wantsKeepalive } };
 }
 
 /** Writes OPTION-CODE and OPTION-LENGTH at `offset`; returns the offset of the content. */

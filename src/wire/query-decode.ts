@@ -25,6 +25,8 @@ export interface Query {
   readonly question: Question;
   /** Null when the query had no OPT. */
   readonly edns: ClientEdns | null;
+  /** Encoded EDNS options that every answer to this query carries, chosen after decoding; none when absent. */
+  readonly answerOptions?: Uint8Array;
 }
 
 export type DecodeResult =

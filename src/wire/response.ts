@@ -46,7 +46,8 @@ const scratch = new Uint8Array(MAX_MESSAGE_OCTETS);
  */
 export function encodeResponse(query: Query, content: ResponseContent, maxOctets: number): Uint8Array {
   const limit = Math.min(Math.max(maxOctets, MIN_UDP_PAYLOAD_OCTETS), MAX_MESSAGE_OCTETS);
-  const recordLimit = limit - (query.edns === null ? 0 : PLAIN_OPT_OCTETS);
+  const ownOptions = query.answerOptions ?? NO_OPTIONS;
+  const recordLimit = limit - (query.edns === null ? 0 : PLAIN_OPT_OCTETS + ownOptions.length);
   const writer = new RecordWriter(query, recordLimit, content.ttlOffsetSeconds ?? 0);
   const answers = writer.write(content.answers);
   const authority = writer.write(content.authority);
@@ -54,17 +55,25 @@ export function encodeResponse(query: Query, content: ResponseContent, maxOctets
   let end = writer.end;
 
   if (query.edns !== null) {
-    const options = fittingErrors(content.extendedErrors ?? [], recordLimit - end);
-    truncated ||= options === null;
+    const errors = fittingErrors(content.extendedErrors ?? [], recordLimit - end);
+    truncated ||= errors === null;
     const rcodeBits = content.rcode >>> 4;
     const opt = { udpPayloadSize: EDNS_UDP_PAYLOAD_OCTETS, extendedRcode: rcodeBits, dnssecOk: query.edns.dnssecOk };
-    end = writeOpt(scratch, end, { ...opt, options: options ?? NO_OPTIONS });
+    end = writeOpt(scratch, end, { ...opt, options: joined(ownOptions, errors ?? NO_OPTIONS) });
   }
   writeHeader(query, content, truncated, answers, authority);
   return copyBriefly(scratch, 0, end);
 }
 
 const NO_OPTIONS = new Uint8Array(0);
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  if (first.length === 0) return second;
+  const options = new Uint8Array(first.length + second.length);
+  options.set(first);
+  options.set(second, first.length);
+  return options;
+}
 
 /** The options for these errors: with texts, else without, else null when not even the codes fit. */
 function fittingErrors(errors: readonly ExtendedError[], room: number): Uint8Array | null {

@@ -69,13 +69,35 @@ describe('a plain query', () => {
 describe('EDNS', () => {
   test('tells payload size and DO', () => {
     const query = decoded(message(header({ additional: 1 }), question(EXAMPLE), opt({ size: 4096, flags: 0x8000 })));
-    expect(query.edns).toEqual({ udpPayloadSize: 4096, dnssecOk: true });
+    expect(query.edns).toEqual({ udpPayloadSize: 4096, dnssecOk: true, cookie: null, wantsKeepalive: false });
   });
 
-  test('may carry any well-formed options, which are forgotten', () => {
-    const options = message(option(8, octets('\0\x01\x18\0\xc0\0\x02')), option(10, octets('cookie!!')), option(65_001, octets('')));
+  test('may carry any well-formed options, of which all but a cookie and a keepalive are forgotten', () => {
+    const options = message(option(8, octets('\0\x01\x18\0\xc0\0\x02')), option(65_001, octets('')), option(11, octets('\0\x64')));
     const query = decoded(message(header({ additional: 1 }), question(EXAMPLE), opt({ options, flags: 0x7fff })));
-    expect(query).toEqual({ ...decoded(message(header(), question(EXAMPLE))), edns: { udpPayloadSize: 1232, dnssecOk: false } });
+    const edns = { udpPayloadSize: 1232, dnssecOk: false, cookie: null, wantsKeepalive: false };
+    expect(query).toEqual({ ...decoded(message(header(), question(EXAMPLE))), edns });
+  });
+
+  const withOptions = (...options: Uint8Array[]) =>
+    message(header({ additional: 1 }), question(EXAMPLE), opt({ options: message(...options) }));
+
+  test('tells a client cookie, with a server cookie behind it or not, and the wish for a keepalive', () => {
+    const client = octets('cookie!!');
+    expect(decoded(withOptions(option(10, client))).edns?.cookie).toEqual({ client, server: null });
+    const server = octets('0123456789abcdef');
+    expect(decoded(withOptions(option(10, octets('cookie!!0123456789abcdef')))).edns?.cookie).toEqual({ client, server });
+    expect(decoded(withOptions(option(11, octets('')))).edns?.wantsKeepalive).toBe(true);
+  });
+
+  test('with several cookies tells the first (RFC 7873 §5.2)', () => {
+    const query = decoded(withOptions(option(10, octets('cookie 1')), option(10, octets('cookie 2'))));
+    expect(query.edns?.cookie?.client).toEqual(octets('cookie 1'));
+  });
+
+  test.each([0, 1, 7, 9, 15, 41, 100])('with a cookie of %i octets is a format error (RFC 7873 §5.2.2)', (length) => {
+    const { rcode } = errorReply(withOptions(option(10, octets('c'.repeat(length)))));
+    expect(rcode).toBe(RCODE.FORMERR);
   });
 
   test('of another version is answered BADVERS, split over header and OPT', () => {
