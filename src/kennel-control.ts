@@ -8,6 +8,7 @@ import { WATCHED_FORMS } from '../scoring/secrets/watch-secret.ts';
 import type { ControlPort, ExplainResult, ParentSummary, Readiness, SessionDetail, SessionSummary } from './control/control-port.ts';
 import type { RunningKennel } from './kennel.ts';
 import { explain } from './pipeline/explain.ts';
+import type { Pipeline } from './pipeline/pipeline.ts';
 import { ALL } from './pipeline/ports.ts';
 import { canonicalAddress } from './policy/address-set.ts';
 import { classifyName } from './policy/classify-name.ts';
@@ -24,9 +25,12 @@ const SHOWN_PARENTS = 256;
 const LOOPBACK = '127.0.0.1';
 
 export function controlPortOf(kennel: RunningKennel, version: string, control: string): ControlPort {
-  const { config, pipeline: k, quarantines, storage } = kennel;
+  const { quarantines, storage } = kennel;
+  /** Policies and names as they are now: a reload puts others in their place. */
+  const pipeline = (): Pipeline => kennel.pipeline;
 
   const summary = (session: Session): SessionSummary => {
+    const k = pipeline();
     const policy = k.policies.choose(addressOf(session.key), session.listener);
     const { meters } = session;
     const total = k.meters.totalSpentInMemory(meters) ?? storage.meters.loadMeter({ session: meters.owner, parent: ALL })?.leasedBits ?? 0;
@@ -45,7 +49,7 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
   };
 
   const detail = (session: Session): SessionDetail => {
-    const policy = k.policies.choose(addressOf(session.key), session.listener);
+    const policy = pipeline().policies.choose(addressOf(session.key), session.listener);
     const quarantined = quarantines.list().filter((record) => record.session === session.key);
     return {
       ...summary(session),
@@ -57,45 +61,47 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
 
   /** The lasting meters and what is in memory about the same parents, in one list: most bits first. */
   const parentsOf = (session: Session, policy: Policy): ParentSummary[] => {
+    const { meters } = pipeline();
     const seen = new Map<string, Pick<ParentSummary, 'queries' | 'uniqueNames' | 'leakBits'>>();
     for (const { parent, leasedBits } of storage.meters.listMeters(session.meters.owner, SHOWN_PARENTS)) {
       if (parent !== ALL) seen.set(parent, { queries: 0, uniqueNames: 0, leakBits: leasedBits });
     }
     for (const { parent, queries, fanOut } of session.profile.parents()) {
-      const leakBits = k.meters.spentInMemory(session.meters, parent) ?? seen.get(parent)?.leakBits ?? 0;
+      const leakBits = meters.spentInMemory(session.meters, parent) ?? seen.get(parent)?.leakBits ?? 0;
       seen.set(parent, { queries, uniqueNames: fanOut, leakBits });
     }
     const shown = [...seen].sort(([, one], [, other]) => other.leakBits - one.leakBits).slice(0, SHOWN_PARENTS);
     return shown.map(([parent, counts]) => {
       const budgets = budgetsBelow(policy, parent);
-      const fleetBits = k.meters.fleetSpent(parent, budgets.parentRefillBitsPerDay);
+      const fleetBits = meters.fleetSpent(parent, budgets.parentRefillBitsPerDay);
       return { parent, ...counts, budgetBits: budgets.parentBits, fleetBits, fleetBudgetBits: budgets.fleetParentBits };
     });
   };
 
   const budgetsBelow = (policy: Policy, parent: string): Budgets => {
     const qname = fromPresentation(parent);
-    const routed = qname === null ? null : classifyName(policy, k.naming, qname, RRTYPE.A);
+    const routed = qname === null ? null : classifyName(policy, pipeline().naming, qname, RRTYPE.A);
     return budgetsFor(policy.budgets, routed?.kind === 'routed' ? routed.encoder : null);
   };
 
   return {
     status: () => ({
       version,
-      mode: config.mode,
+      mode: kennel.config.mode,
       startedAtMs: kennel.startedAtMs,
       listeners: kennel.dns.flatMap((endpoint) => [`udp ${addressAndPort(endpoint)}`, `tcp ${addressAndPort(endpoint)}`]),
       control,
       state: storage.folder.path,
       configHash: kennel.configHash,
-      policies: k.policies.all.map((policy) => policy.name),
+      policies: pipeline().policies.all.map((policy) => policy.name),
       upstreams: kennel.upstreamStatus().map(({ url, state }) => ({ url, healthy: state === 'up' })),
       sessions: kennel.sessionStates(),
-      cacheEntries: k.cache.size,
+      cacheEntries: pipeline().cache.size,
       alarms: kennel.alarms(),
     }),
 
     sessions: (limit) => {
+      const k = pipeline();
       const known = new Map([...k.sessions].map((session) => [session.key, session]));
       for (const { session } of storage.meters.listSessions(limit)) {
         if (!known.has(session)) known.set(session, k.sessions.recall(session, k.clock.wallMs()));
@@ -107,6 +113,7 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
     },
 
     session: (key) => {
+      const k = pipeline();
       const session = k.sessions.peek(key) ?? (storage.meters.loadSession(key) === null ? null : k.sessions.recall(key, k.clock.wallMs()));
       return session === null ? null : detail(session);
     },
@@ -130,9 +137,10 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
       if (qname === null) return { kind: 'invalid', detail: 'not a domain name' };
       const qtype = typeFromName(type);
       if (qtype === null) return { kind: 'invalid', detail: 'not an RR type' };
+      const k = pipeline();
       const address = canonicalAddress(addressOf(session ?? LOOPBACK));
       if (address === null) return { kind: 'invalid', detail: 'the session is neither an address nor a session key' };
-      return { kind: 'explained', explanation: explain(k, qname, qtype, address, sessionKeyOf(address, config.sessions.prefixLengths)) };
+      return { kind: 'explained', explanation: explain(k, qname, qtype, address, sessionKeyOf(address, k.sessionPrefixes)) };
     },
 
     secretForms: WATCHED_FORMS,
@@ -144,13 +152,17 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
       // A dead upstream is told but is no reason to restart Kennel or to take it out of service: it answers what it may.
       const storageAlarms = [...storage.alarms(), ...quarantines.alarms()];
       // These are told alike but end with the next query that succeeds, which none would if it were sent elsewhere meanwhile.
+      const k = pipeline();
       const toldAlarms = [...storageAlarms, ...k.sessions.alarms(), ...k.meters.alarms()];
       const dead = kennel.upstreamStatus().filter((upstream) => upstream.state === 'down');
+      const failure = kennel.reloadFailure();
       const details = {
         listeners: kennel.dns.map(addressAndPort).join(', '),
-        mode: config.mode,
+        mode: kennel.config.mode,
         storage: toldAlarms.length === 0 ? 'ok' : toldAlarms.join('; '),
         upstreams: dead.length === 0 ? 'ok' : `down: ${dead.map((upstream) => upstream.url).join(', ')}`,
+        // The config before it goes on, so this is no reason to be taken out of service either.
+        config: failure === null ? 'ok' : `the last reload failed: ${failure.join('; ')}`,
       };
       return { ready: storageAlarms.length === 0, details };
     },

@@ -1,14 +1,26 @@
 /**
- * Puts one running Kennel together from a config: state, upstreams, pipeline, listeners, control API, and takes it apart again.
- * The order is the safety: nothing listens before state is open and quarantines are recalled, nothing closes before answers have gone.
+ * Puts one running Kennel together from a config: state, upstreams, pipeline, listeners; puts another config in its place while it runs;
+ * and takes it apart again. The order is the safety: nothing listens before state is open and quarantines are recalled, nothing changes
+ * before everything that can fail has succeeded, nothing closes before answers have gone.
  * Reads no argument and no environment; that is `main.ts`.
  */
 import type { Logger } from 'pino';
-import { openDomainAges } from './assembly/domain-ages.ts';
-import { openListeners } from './assembly/listeners.ts';
-import { decisionRetention, finishReleases, hashKeyOf, openLastingParts, pipelineFrom, randomOctets } from './assembly/pipeline.ts';
-import { openUpstreamGroups } from './assembly/upstream-groups.ts';
+import { type ConfiguredDomainAges, openDomainAges } from './assembly/domain-ages.ts';
+import { ListenerSet, type PreparedListeners } from './assembly/listener-set.ts';
+import {
+  decisionRetention,
+  finishReleases,
+  hashKeyOf,
+  type LastingParts,
+  openInFlight,
+  openLastingParts,
+  pipelineFrom,
+  randomOctets,
+} from './assembly/pipeline.ts';
+import { type ReloadOutcome, ReloadQueue, type ReloadTrigger } from './assembly/reload-queue.ts';
+import { type OpenedGroups, openUpstreamGroups } from './assembly/upstream-groups.ts';
 import { type Config, configHash, type Endpoint } from './config/config.ts';
+import { changedKeys, keysForRestart } from './config/config-changes.ts';
 import type { Pipeline } from './pipeline/pipeline.ts';
 import type { Clock, Mode } from './pipeline/ports.ts';
 import { refreshKept } from './pipeline/refresh-kept.ts';
@@ -17,7 +29,7 @@ import { NO_LISTS } from './policy/name-lists.ts';
 import { requireModel } from './policy/shipped-file.ts';
 import type { Quarantines } from './quarantine/quarantine.ts';
 import { readConfigured } from './secrets/read-secret.ts';
-import { type OpenSecrets, openRegisteredSecrets, type RegisteredSecrets } from './secrets/registered-secrets.ts';
+import { type OpenSecrets, openRegisteredSecrets, type PreparedSecrets, type RegisteredSecrets } from './secrets/registered-secrets.ts';
 import type { WouldBlockGroup } from './storage/decisions-schema.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { limitedErrorLog } from './telemetry/log.ts';
@@ -29,10 +41,17 @@ export interface KennelOptions {
   readonly log: Logger;
   /** Log lines that were dropped so far. */
   readonly logDropped: () => number;
-  /** Called before anything is refused when this start switches from observe to enforce: what the last 24 h would have lost. */
+  /** Called before anything is refused when this config switches from observe to enforce: what the last 24 h would have lost. */
   readonly onEnforcing?: (wouldHaveLost: readonly WouldBlockGroup[]) => void;
+  /** Reads the config again for a reload, with whatever overrides it; absent: there is nothing to read. */
+  readonly loadAgain?: () => ReloadedConfig;
 }
 
+export type ReloadedConfig =
+  | { readonly kind: 'loaded'; readonly config: Config; readonly warnings: readonly string[] }
+  | { readonly kind: 'failed'; readonly messages: readonly string[] };
+
+/** What follows from the config is that of the generation in use: read it each time. */
 export interface RunningKennel {
   readonly config: Config;
   readonly configHash: string;
@@ -49,6 +68,15 @@ export interface RunningKennel {
   sessionStates(): Readonly<Record<string, number>>;
   /** What an operator must know; empty when all is well. */
   alarms(): readonly string[];
+  /**
+   * Takes on the config as it is now, or changes nothing at all: no query is lost, and each is answered under one config. Reloads run
+   * one after the other; who asks while one runs shares the next.
+   */
+  reload(trigger: ReloadTrigger): Promise<ReloadOutcome>;
+  /** Why the last reload failed; null when it did not. */
+  reloadFailure(): readonly string[] | null;
+  /** Compiles policies and names again, because lists or other files of the same config have changed. In force on return. */
+  recompile(): void;
   /** Takes no more queries, waits up to `drainMs` for the pending answers, writes everything down. */
   close(drainMs: number): Promise<void>;
 }
@@ -71,12 +99,12 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
   });
   if (opened.kind === 'error') return { kind: 'failed', messages: [opened.message] };
   const { storage } = opened;
-  const openedSecrets = openSecrets(config, storage, options.log);
-  if (openedSecrets.kind === 'error') {
+  const fail = async (message: string): Promise<StartResult> => {
     await storage.close();
-    return { kind: 'failed', messages: [openedSecrets.message] };
-  }
-  const { secrets } = openedSecrets;
+    return { kind: 'failed', messages: [message] };
+  };
+  const secrets = openSecrets(config, storage, options.log);
+  if (secrets.kind === 'error') return fail(secrets.message);
 
   await enterMode(config, storage, options.onEnforcing);
   const logBug = limitedErrorLog(options.log, CLOCK.monotonicMs);
@@ -84,84 +112,264 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
     version: options.version,
     onInternalError: (cause) => logBug('a query was refused because of a bug', cause),
   });
-  const openedGroups = openUpstreamGroups(config, { metrics, clock: CLOCK });
-  if (openedGroups.kind === 'error') {
-    await storage.close();
-    return { kind: 'failed', messages: [openedGroups.message] };
+  const groups = openUpstreamGroups(config, { metrics, clock: CLOCK });
+  if (groups.kind === 'error') return fail(groups.message);
+
+  const kennel = new LiveKennel(config, options, { storage, secrets: secrets.secrets, metrics, groups });
+  const failures = await kennel.listen();
+  if (failures.length === 0) return { kind: 'started', kennel };
+  await kennel.close(0);
+  return { kind: 'failed', messages: failures };
+}
+
+/** What was opened before a Kennel is put together; it closes them. */
+interface OpenedParts {
+  readonly storage: Storage;
+  readonly secrets: RegisteredSecrets;
+  readonly metrics: Metrics;
+  readonly groups: OpenedGroups;
+}
+
+/** One config in force, and what follows from it. A query takes the generation it meets and keeps it to its end. */
+interface Generation {
+  readonly config: Config;
+  readonly hash: string;
+  readonly groups: OpenedGroups;
+  readonly pipeline: Pipeline;
+}
+
+/** What a reload has opened and read for the next config, while nothing has changed yet. */
+interface NextParts {
+  readonly groups: OpenedGroups;
+  readonly secrets: Extract<PreparedSecrets, { kind: 'prepared' }>;
+  readonly listeners: PreparedListeners;
+  /** Null unless this config begins to enforce upon somebody. */
+  readonly wouldHaveLost: readonly WouldBlockGroup[] | null;
+}
+
+class LiveKennel implements RunningKennel {
+  readonly storage: Storage;
+  readonly secrets: RegisteredSecrets;
+  readonly metrics: Metrics;
+  readonly startedAtMs = CLOCK.wallMs();
+  readonly #options: KennelOptions;
+  readonly #lasting: LastingParts;
+  readonly #ages: ConfiguredDomainAges;
+  readonly #listeners: ListenerSet;
+  readonly #reloads: ReloadQueue;
+  #sweep: NodeJS.Timeout | null = null;
+  #current: Generation;
+
+  constructor(config: Config, options: KennelOptions, { storage, secrets, metrics, groups }: OpenedParts) {
+    this.storage = storage;
+    this.secrets = secrets;
+    this.metrics = metrics;
+    this.#options = options;
+    this.#lasting = openLastingParts(config, storage, secrets.matcher, metrics, options.log, CLOCK);
+    this.#ages = openDomainAges(config, storage.domainAges, () => this.#current.groups.groups, CLOCK);
+    this.#current = this.#generation(config, groups, openInFlight(config));
+    this.#reloads = new ReloadQueue((trigger) => this.#reload(trigger));
+    this.quarantines.load();
+    finishReleases(this.#lasting);
+    this.#listeners = new ListenerSet(
+      {
+        answer: (packet, source) => resolveQuery(this.#current.pipeline, packet, source),
+        admit: (address) => this.#current.pipeline.clients.contains(address),
+        metrics,
+        log: options.log,
+      },
+      () => this.#current.config,
+    );
   }
-  const { groups } = openedGroups;
-  const ages = openDomainAges(config, storage.domainAges, groups, CLOCK);
-  const lasting = openLastingParts(config, storage, secrets.matcher, metrics, options.log, CLOCK);
-  const pipeline = pipelineFrom(config, lasting, { groups, ages, lists: NO_LISTS });
-  pipeline.quarantines.load();
-  finishReleases(pipeline);
 
-  const listeners = await openListeners(config.listen.dns, config, {
-    answer: (packet, source) => resolveQuery(pipeline, packet, source),
-    admit: (address) => pipeline.clients.contains(address),
-    metrics,
-    log: options.log,
-  });
-  const failures = listeners.filter((listener) => listener.kind === 'listen-error');
-  const running = listeners.filter((listener) => listener.kind === 'listener');
-  const sweep = setInterval(() => {
-    pipeline.quarantines.sweep();
-    refreshKept(pipeline);
-  }, SWEEP_MS);
-
-  const close = async (drainMs: number): Promise<void> => {
-    await Promise.all(running.map((listener) => listener.close(drainMs)));
-    clearInterval(sweep);
-    ages.close();
-    for (const group of groups.values()) group.close();
-    pipeline.sessions.saveAll();
-    await storage.close();
-  };
-  if (failures.length > 0) {
-    await close(0);
-    return { kind: 'failed', messages: failures.map((failure) => failure.message) };
+  get config(): Config {
+    return this.#current.config;
   }
 
-  const alarms = (): string[] => [
-    ...storage.alarms(),
-    ...pipeline.sessions.alarms(),
-    ...pipeline.meters.alarms(),
-    ...pipeline.quarantines.alarms(),
-    ...ages.alarms(),
-    ...deadGroups(groups),
-  ];
-  ages.start();
-  storage.folder.setLastModes(modesOf(config));
-  metrics.configLoaded(CLOCK.wallMs());
-  metrics.readFrom({
-    cacheEntries: () => pipeline.cache.size,
-    sessions: () => countStates(pipeline),
-    logDropped: () => storage.decisions.dropped + options.logDropped(),
-    pendingQueries: () => running.reduce((sum, listener) => sum + listener.pending(), 0),
-    alarms: () => alarms().length,
-  });
-  const kennel: RunningKennel = {
-    config,
-    configHash: configHash(config),
-    pipeline,
-    quarantines: pipeline.quarantines,
-    storage,
-    secrets,
-    metrics,
-    startedAtMs: CLOCK.wallMs(),
-    dns: running.filter((listener) => listener.protocol === 'udp').map(({ address, port }) => ({ address, port })),
-    sessionStates: () => countStates(pipeline),
-    upstreamStatus: () => [...groups.values()].flatMap((group) => group.status()),
-    alarms,
-    close,
-  };
-  return { kind: 'started', kennel };
+  get configHash(): string {
+    return this.#current.hash;
+  }
+
+  get pipeline(): Pipeline {
+    return this.#current.pipeline;
+  }
+
+  get quarantines(): Quarantines {
+    return this.#lasting.quarantines;
+  }
+
+  get dns(): readonly Endpoint[] {
+    return this.#listeners.bound;
+  }
+
+  /** Begins to answer; what could not be bound, or nothing when all is open. */
+  async listen(): Promise<readonly string[]> {
+    const listeners = await this.#listeners.prepare(this.config.listen.dns);
+    if (listeners.kind === 'failed') return listeners.messages;
+    listeners.commit();
+    this.#sweep = setInterval(() => {
+      this.quarantines.sweep();
+      refreshKept(this.pipeline);
+    }, SWEEP_MS);
+    this.#ages.ages.start();
+    this.storage.folder.setLastModes(modesOf(this.config));
+    this.metrics.configLoaded(CLOCK.wallMs());
+    this.metrics.readFrom({
+      cacheEntries: () => this.pipeline.cache.size,
+      sessions: () => this.sessionStates(),
+      logDropped: () => this.storage.decisions.dropped + this.#options.logDropped(),
+      pendingQueries: () => this.#listeners.pending(),
+      alarms: () => this.alarms().length,
+    });
+    return [];
+  }
+
+  upstreamStatus(): readonly UpstreamStatus[] {
+    return [...this.#current.groups.groups.values()].flatMap((group) => group.status());
+  }
+
+  sessionStates(): Readonly<Record<string, number>> {
+    return countStates(this.pipeline);
+  }
+
+  alarms(): readonly string[] {
+    const { sessions, meters, quarantines } = this.#lasting;
+    return [
+      ...this.storage.alarms(),
+      ...sessions.alarms(),
+      ...meters.alarms(),
+      ...quarantines.alarms(),
+      ...this.#ages.ages.alarms(),
+      ...deadGroups(this.#current.groups.groups),
+      ...failureAlarm(this.reloadFailure()),
+    ];
+  }
+
+  reload(trigger: ReloadTrigger): Promise<ReloadOutcome> {
+    return this.#reloads.request(trigger);
+  }
+
+  reloadFailure(): readonly string[] | null {
+    return this.#reloads.failure;
+  }
+
+  recompile(): void {
+    const { config, groups, pipeline } = this.#current;
+    this.#current = this.#generation(config, groups, pipeline.inFlight);
+    this.#lasting.sessions.releaseHeld();
+  }
+
+  async close(drainMs: number): Promise<void> {
+    await this.#reloads.stop();
+    await this.#listeners.close(drainMs);
+    if (this.#sweep !== null) clearInterval(this.#sweep);
+    this.#ages.ages.close();
+    for (const group of this.#current.groups.groups.values()) group.close();
+    this.#lasting.sessions.saveAll();
+    await this.storage.close();
+  }
+
+  #generation(config: Config, groups: OpenedGroups, inFlight: Pipeline['inFlight']): Generation {
+    const parts = { groups: groups.groups, ages: this.#ages.ages, lists: NO_LISTS, inFlight };
+    return { config, hash: configHash(config), groups, pipeline: pipelineFrom(config, this.#lasting, parts) };
+  }
+
+  /** Never rejects: a bug leaves the generation in use where it is, as any failure does. */
+  async #reload(trigger: ReloadTrigger): Promise<ReloadOutcome> {
+    const outcome = await this.#tryReload().catch((cause: unknown): ReloadOutcome => {
+      this.metrics.internalError(cause);
+      return failed([`the reload was given up: ${cause instanceof Error ? cause.message : String(cause)}`]);
+    });
+    if (outcome.kind === 'reloaded') {
+      const { from, to, changed, warnings } = outcome;
+      this.metrics.configReloaded(CLOCK.wallMs());
+      this.#options.log.info({ trigger, from, to, changed, warnings }, 'config reloaded');
+    } else {
+      this.metrics.configReloaded(null);
+      this.#options.log.error({ trigger, messages: outcome.messages }, 'config not reloaded: the one before it goes on');
+    }
+    return outcome;
+  }
+
+  /** Everything that can fail comes before the swap, and undoes what it has opened. */
+  async #tryReload(): Promise<ReloadOutcome> {
+    const loaded = this.#options.loadAgain?.() ?? failed(['this Kennel was started without a config that could be read again']);
+    if (loaded.kind === 'failed') return failed(loaded.messages);
+    const { config, warnings } = loaded;
+    const before = this.#current;
+    const fixed = keysForRestart(before.config, config);
+    if (fixed.length > 0) return failed(fixed.map((key) => `${key}: a change needs a restart; nothing has been changed`));
+    const fromConfig = readConfigured(config.secrets);
+    if ('problem' in fromConfig) return failed([fromConfig.problem]);
+    const secrets = this.secrets.prepareConfigured(fromConfig);
+    if (secrets.kind === 'error') return failed([secrets.message]);
+    const wouldHaveLost = startsEnforcing(modesOf(before.config), modesOf(config)) ? await lostOfLastDay(this.storage) : null;
+    const groups = openUpstreamGroups(config, { metrics: this.metrics, clock: CLOCK }, before.groups);
+    if (groups.kind === 'error') return failed([groups.message]);
+    const listeners = await this.#listeners.prepare(config.listen.dns);
+    if (listeners.kind === 'failed') {
+      closeNew(groups, before.groups);
+      return listeners;
+    }
+    try {
+      this.#swap(config, { groups, secrets, listeners, wouldHaveLost });
+    } catch (cause) {
+      closeNew(groups, before.groups);
+      await listeners.abandon();
+      throw cause;
+    }
+    return { kind: 'reloaded', from: before.hash, to: this.configHash, changed: changedKeys(before.config, config), warnings };
+  }
+
+  /** One tick: no query sees half of it. */
+  #swap(config: Config, { groups, secrets, listeners, wouldHaveLost }: NextParts): void {
+    const before = this.#current;
+    const { sessions, meters } = this.#lasting;
+    const joinable = groups.retired.length === 0 && config.limits.pendingQueries === before.config.limits.pendingQueries;
+    const next = this.#generation(config, groups, joinable ? before.pipeline.inFlight : openInFlight(config));
+    // What may throw because of the disk comes first; none of it matters to anybody while the generation before goes on.
+    if (wouldHaveLost !== null) this.storage.meters.openMeterEpoch();
+    this.storage.folder.setLastModes(modesOf(config));
+
+    if (wouldHaveLost !== null) {
+      this.#options.onEnforcing?.(wouldHaveLost);
+      sessions.openMeterEpoch();
+      meters.openMeterEpoch([...sessions].map((session) => session.meters));
+    }
+    this.#current = next;
+    secrets.commit();
+    sessions.releaseHeld();
+    listeners.commit();
+    this.#ages.reconfigure(config);
+    this.storage.decisions.setRetention(decisionRetention(config));
+    for (const group of groups.retired) group.retire();
+  }
+}
+
+function failed(messages: readonly string[]): Extract<ReloadOutcome, { kind: 'failed' }> {
+  return { kind: 'failed', messages };
+}
+
+/** Groups that were opened for a config that is not used after all. */
+function closeNew({ groups }: OpenedGroups, before: OpenedGroups): void {
+  const inUse = new Set(before.groups.values());
+  for (const group of groups.values()) if (!inUse.has(group)) group.close();
+}
+
+function failureAlarm(failure: readonly string[] | null): string[] {
+  if (failure === null) return [];
+  const more = failure.length > 1 ? ` (and ${failure.length - 1} more)` : '';
+  return [`the last reload of the config failed, the one before it goes on: ${failure[0] ?? 'unknown'}${more}`];
+}
+
+function lostOfLastDay(storage: Storage): Promise<readonly WouldBlockGroup[]> {
+  return storage.decisions.wouldBlockSince(CLOCK.wallMs() - DAY_MS, 20);
 }
 
 /** Switching from observe to enforce opens a new meter epoch and turns no would-quarantine into a real one. */
 async function enterMode(config: Config, storage: Storage, onEnforcing: KennelOptions['onEnforcing']): Promise<void> {
   if (!startsEnforcing(storage.folder.lastModes(), modesOf(config))) return;
-  onEnforcing?.(await storage.decisions.wouldBlockSince(CLOCK.wallMs() - DAY_MS, 20));
+  onEnforcing?.(await lostOfLastDay(storage));
   storage.meters.openMeterEpoch();
 }
 

@@ -11,20 +11,49 @@ import type { RegistrationSource } from '../reputation/registration.ts';
 import { createWhois } from '../reputation/whois.ts';
 import type { ForwardingGroup } from '../upstream/group.ts';
 
-/** Domain ages are asked for in the background, through the default upstreams, never through our own listeners. */
+type ResolveAddress = (host: string) => Promise<string | null>;
+
+export interface ConfiguredDomainAges {
+  readonly ages: BackgroundDomainAges;
+  /** Asks by another config from the next look-up on. What is known, queued and counted stays: the limits are for a day. */
+  reconfigure(config: Config): void;
+}
+
+/**
+ * Domain ages are asked for in the background, through the default upstreams, never through our own listeners. `groups`: those in use,
+ * at any time.
+ */
 export function openDomainAges(
-  { reputation }: Config,
+  config: Config,
   store: AgeStore,
-  groups: ReadonlyMap<string, ForwardingGroup>,
+  groups: () => ReadonlyMap<string, ForwardingGroup>,
   clock: Clock,
-): BackgroundDomainAges {
-  const group = groups.get(DEFAULT_GROUP);
-  if (group === undefined) throw new Error('there is no default upstream group');
-  const resolveAddress = (host: string): Promise<string | null> => lookUpOwnHost(group, host);
-  const { rdap, whois } = reputation;
-  return createDomainAges({
+): ConfiguredDomainAges {
+  const resolveAddress = (host: string): Promise<string | null> => {
+    const group = groups().get(DEFAULT_GROUP);
+    if (group === undefined) throw new Error('there is no default upstream group');
+    return lookUpOwnHost(group, host);
+  };
+  let registries = openRegistries(config, resolveAddress, clock);
+  const ages = createDomainAges({
     store,
     clock,
+    rdap: { lookUp: (domain) => registries.rdap.lookUp(domain) },
+    whois: { lookUp: (domain) => registries.whois.lookUp(domain) },
+  });
+  const reconfigure = (changed: Config): void => {
+    registries = openRegistries(changed, resolveAddress, clock);
+  };
+  return { ages, reconfigure };
+}
+
+interface Registries {
+  readonly rdap: RegistrationSource;
+  readonly whois: RegistrationSource;
+}
+
+function openRegistries({ reputation: { rdap, whois } }: Config, resolveAddress: ResolveAddress, clock: Clock): Registries {
+  return {
     rdap:
       rdap === null
         ? NO_REGISTRY
@@ -33,7 +62,7 @@ export function openDomainAges(
       whois === null
         ? NO_REGISTRY
         : createWhois({ resolveAddress, wallMs: clock.wallMs, ...(whois.server === null ? {} : { server: { host: whois.server } }) }),
-  });
+  };
 }
 
 /** `reputation: off`, or one of the two ways. */

@@ -1,5 +1,5 @@
 /**
- * The listeners of a config: UDP and TCP on one port each. Which ones are opened and closed at a reload is `kennel.ts`.
+ * The listeners of a config: UDP and TCP on one port each. Which ones are opened and closed at a reload is `listener-set.ts`.
  */
 import type { Logger } from 'pino';
 import type { Config, Endpoint } from '../config/config.ts';
@@ -17,10 +17,10 @@ export interface ListenerParts {
   readonly log: Logger;
 }
 
-/** Opens UDP and TCP on each endpoint; a bind that fails is a value among the others. */
+/** Opens UDP and TCP on each endpoint; a bind that fails is a value among the others. `config`: the one in use, at any time. */
 export async function openListeners(
   endpoints: readonly Endpoint[],
-  config: Config,
+  config: () => Config,
   { answer, admit, metrics, log }: ListenerParts,
 ): Promise<readonly (Listener | ListenError)[]> {
   const onEvent: OnListenerEvent = (event) => {
@@ -56,7 +56,22 @@ async function openBoth(port: number, openUdp: Open, openTcp: Open): Promise<rea
   }
 }
 
-function tcpLimits({ limits }: Config): TcpLimits {
-  const { idleSeconds, ...counts } = limits.tcp;
-  return { ...DEFAULT_TCP_LIMITS, ...counts, idleMs: idleSeconds * 1000 };
+/** Read from the config in use whenever they are needed, so that a listener that stays open takes on new ones. */
+function tcpLimits(config: () => Config): TcpLimits {
+  const tcp = (): Config['limits']['tcp'] => config().limits.tcp;
+  return {
+    ...DEFAULT_TCP_LIMITS,
+    get maxConnections() {
+      return tcp().maxConnections;
+    },
+    get maxConnectionsPerClient() {
+      return tcp().maxConnectionsPerClient;
+    },
+    get maxOutstanding() {
+      return tcp().maxOutstanding;
+    },
+    get idleMs() {
+      return tcp().idleSeconds * 1000;
+    },
+  };
 }

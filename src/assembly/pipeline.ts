@@ -17,7 +17,7 @@ import { AliasRules } from '../policy/aliases.ts';
 import { compileNaming } from '../policy/classify-name.ts';
 import type { NameLists } from '../policy/name-lists.ts';
 import { compilePolicies } from '../policy/policy.ts';
-import { loadPopularDomains } from '../policy/popular-domains.ts';
+import { loadPopularDomains, type PopularDomains } from '../policy/popular-domains.ts';
 import { createQuarantines } from '../quarantine/quarantine.ts';
 import { randomCharacters } from '../quarantine/quarantine-id.ts';
 import { KeptNames } from '../session/kept-names.ts';
@@ -38,14 +38,19 @@ const DECISION_ID_CHARACTERS = 10;
 /** What stays when the config changes. */
 export type LastingParts = Pick<
   Pipeline,
-  'clock' | 'newId' | 'sessions' | 'meters' | 'quarantines' | 'kept' | 'cache' | 'inFlight' | 'secrets' | 'decisions' | 'metrics'
-> & { readonly nameHashKey: HashKey };
+  'clock' | 'newId' | 'sessions' | 'meters' | 'quarantines' | 'kept' | 'cache' | 'secrets' | 'decisions' | 'metrics'
+> & {
+  readonly nameHashKey: HashKey;
+  readonly popular: PopularDomains;
+};
 
 /** What is opened for one config and closed after it. */
 export interface ConfigParts {
   readonly groups: ReadonlyMap<string, ForwardingGroup>;
   readonly ages: DomainAges;
   readonly lists: NameLists;
+  /** Anew where groups change: a query must not wait for an upstream that its config no longer names. */
+  readonly inFlight: Pipeline['inFlight'];
 }
 
 export function openLastingParts(
@@ -85,15 +90,19 @@ export function openLastingParts(
       maxTtlSeconds: config.cache.maxTtlSeconds,
       negativeMaxTtlSeconds: config.cache.negativeMaxTtlSeconds,
     }),
-    inFlight: createInFlight<CachedAnswer | UpstreamTrouble>(config.limits.pendingQueries),
+    popular: loadPopularDomains(),
     secrets,
     decisions: storage.decisions,
     metrics,
   };
 }
 
+export function openInFlight(config: Config): Pipeline['inFlight'] {
+  return createInFlight<CachedAnswer | UpstreamTrouble>(config.limits.pendingQueries);
+}
+
 /** Compiles the config; changes nothing that a query under way could see. */
-export function pipelineFrom(config: Config, lasting: LastingParts, { groups, ages, lists }: ConfigParts): Pipeline {
+export function pipelineFrom(config: Config, lasting: LastingParts, { groups, ages, lists, inFlight }: ConfigParts): Pipeline {
   return {
     ...lasting,
     clients: addressSet(config.clients.allow),
@@ -102,7 +111,7 @@ export function pipelineFrom(config: Config, lasting: LastingParts, { groups, ag
     sessionPrefixes: config.sessions.prefixLengths,
     limits: config.limits,
     policies: compilePolicies(config, lists),
-    naming: compileNaming(config, loadPopularDomains()),
+    naming: compileNaming(config, lasting.popular),
     aliasRules: new AliasRules(config),
     contact: config.contact,
     queryLog:
@@ -110,6 +119,7 @@ export function pipelineFrom(config: Config, lasting: LastingParts, { groups, ag
         ? createQueryLog({ ...config.retention, hashKey: lasting.nameHashKey, random: Math.random })
         : null,
     upstreams: groups,
+    inFlight,
     groupsTrustedForAd: groupsOnThisMachine(config),
     ages,
   };

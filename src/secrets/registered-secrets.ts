@@ -39,7 +39,13 @@ export interface RegisteredSecrets {
   /** On disk when it returns `done`. */
   add(secret: NewSecret, actor: string): SecretChange;
   remove(name: string, actor: string): SecretChange;
+  /** Hashes what another config names, to be watched for in place of what the present one names; changes nothing yet. */
+  prepareConfigured(fromConfig: readonly NewSecret[]): PreparedSecrets;
 }
+
+export type PreparedSecrets =
+  /** `commit` watches for the new ones from then on, and cannot fail. */
+  { readonly kind: 'prepared'; readonly commit: () => void } | { readonly kind: 'error'; readonly message: string };
 
 export interface RegisteredSecretsOptions {
   /** `secrets.json` of the state folder. */
@@ -83,13 +89,9 @@ export function watchConfigured(fromConfig: readonly NewSecret[], key: HashKey):
 
 /** Hashes what the config names and reads what is kept; the values are forgotten on return. */
 export function openRegisteredSecrets(options: RegisteredSecretsOptions): OpenSecrets {
-  const { file, key, fromConfig, wallMs } = options;
-  const configured: StoredSecret[] = [];
-  for (const { name, kind, value } of fromConfig) {
-    const watching = watchSecret(name, kind, trimmed(value), key);
-    if (watching.kind === 'refused') return { kind: 'error', message: `the secret ${name} ${watching.problem}` };
-    configured.push({ secret: watching.secret, addedAtMs: wallMs(), actor: CONFIG_ACTOR });
-  }
+  const { file, key, fromConfig } = options;
+  const configured = hashConfigured(fromConfig, options);
+  if ('problem' in configured) return { kind: 'error', message: configured.problem };
   const read = readSecretFile(file, key);
   if (read.kind === 'unusable') return { kind: 'error', message: read.message };
   const tooMuch = objection([...configured, ...read.secrets]);
@@ -97,10 +99,23 @@ export function openRegisteredSecrets(options: RegisteredSecretsOptions): OpenSe
   return { kind: 'open', secrets: new SecretRegister(options, configured, read.secrets) };
 }
 
+function hashConfigured(
+  fromConfig: readonly NewSecret[],
+  { key, wallMs }: Pick<RegisteredSecretsOptions, 'key' | 'wallMs'>,
+): readonly StoredSecret[] | { readonly problem: string } {
+  const configured: StoredSecret[] = [];
+  for (const { name, kind, value } of fromConfig) {
+    const watching = watchSecret(name, kind, trimmed(value), key);
+    if (watching.kind === 'refused') return { problem: `the secret ${name} ${watching.problem}` };
+    configured.push({ secret: watching.secret, addedAtMs: wallMs(), actor: CONFIG_ACTOR });
+  }
+  return configured;
+}
+
 class SecretRegister implements RegisteredSecrets {
   readonly matcher: SecretMatcher;
   readonly #options: RegisteredSecretsOptions;
-  readonly #configured: readonly StoredSecret[];
+  #configured: readonly StoredSecret[];
   #stored: readonly StoredSecret[];
 
   constructor(options: RegisteredSecretsOptions, configured: readonly StoredSecret[], stored: readonly StoredSecret[]) {
@@ -140,7 +155,19 @@ class SecretRegister implements RegisteredSecrets {
       );
     }
     const inConfig = this.#configured.some(({ secret }) => secret.name === name);
-    return inConfig ? { kind: 'conflict', detail: `${name} stands in the config: remove it there and start again` } : { kind: 'not-found' };
+    return inConfig ? { kind: 'conflict', detail: `${name} stands in the config: remove it there and reload` } : { kind: 'not-found' };
+  }
+
+  prepareConfigured(fromConfig: readonly NewSecret[]): PreparedSecrets {
+    const configured = hashConfigured(fromConfig, this.#options);
+    if ('problem' in configured) return { kind: 'error', message: configured.problem };
+    const tooMuch = objection([...configured, ...this.#stored]);
+    if (tooMuch !== null) return { kind: 'error', message: tooMuch };
+    const commit = (): void => {
+      this.#configured = configured;
+      this.#watch();
+    };
+    return { kind: 'prepared', commit };
   }
 
   #keep(stored: readonly StoredSecret[], changed: StoredSecret, change: 'added' | 'removed', actor: string): SecretChange {

@@ -380,6 +380,15 @@ export class Meters {
     this.#last = null;
   }
 
+  /** After the store has opened a meter epoch: every meter starts at 0, those of `sessions` (all in memory) too. First sends stay known. */
+  openMeterEpoch(sessions: Iterable<SessionMeters>): void {
+    for (const table of [this.#sessionParents, this.#fleet, this.#sharedTotals, this.#glanced]) table.clear();
+    for (const meters of sessions) meters.total = null;
+    this.#learned.clear();
+    this.#learnedOctets = 0;
+    this.#last = null;
+  }
+
   #scopes(meters: SessionMeters, parentName: string, nowMs: number): Scopes {
     if (this.#last?.meters === meters && this.#last.parentName === parentName) return this.#last;
     const total = this.#totalOf(meters, nowMs);

@@ -173,6 +173,22 @@ export class SessionTable {
     );
   }
 
+  /** After the store has opened a meter epoch: nothing that was only observed is held against anybody. Their meters start at 0 elsewhere. */
+  openMeterEpoch(): void {
+    for (const session of this.#sessions.values()) {
+      session.score = 0;
+      session.wouldQuarantineAtMs = null;
+      session.releaseHeld();
+      session.trail.clear();
+      session.profile = new SessionProfile({ hashKey: this.#hashKey });
+    }
+  }
+
+  /** Drops what is held against names of all sessions: the rules have changed. */
+  releaseHeld(): void {
+    for (const session of this.#sessions.values()) session.releaseHeld();
+  }
+
   /**
    * Writes the lasting counters. A failure is an alarm and no reason to refuse: nothing that is decided depends on them, and a full
    * disk must leave what needs no write (cached and local answers, refusals, quarantines) as it is.

@@ -48,7 +48,9 @@ export class Metrics implements PipelineMetrics {
   readonly #requestSeconds = new PlainHistogram('kennel_dns_request_duration_seconds', 'Time from query to answer.', REQUEST_SECONDS);
   readonly #score = new PlainHistogram('kennel_score', 'Scores of decided queries, 0 to 100.', SCORE_POINTS);
   readonly #upstreamSeconds: Histogram<'upstream'>;
+  readonly #reloads = new Tally();
   readonly #configLoaded: Gauge;
+  readonly #reloadSuccessful: Gauge;
   #cacheHits = 0;
   #cacheMisses = 0;
   #clientsRefused = 0;
@@ -101,6 +103,11 @@ export class Metrics implements PipelineMetrics {
       buckets: UPSTREAM_SECONDS,
       registers: [this.#registry],
     });
+    this.#tallied('config_reloads_total', 'Reloads of the config by result.', this.#reloads, ['result']);
+    this.#reloadSuccessful = this.#gauge(
+      'config_last_reload_successful',
+      '1, or 0 when the last reload failed and the config before it goes on.',
+    );
     this.#configLoaded = this.#gauge('config_last_reload_success_timestamp_seconds', 'When the config in use was loaded.');
     this.#gauge('build_info', 'The running version.', 'version', 'node').set({ version: options.version, node: process.version }, 1);
   }
@@ -173,8 +180,17 @@ export class Metrics implements PipelineMetrics {
     this.#upstreamFailures.add(1, upstream, kind);
   }
 
+  /** The config of the start, at this wall time. */
   configLoaded(atMs: number): void {
     this.#configLoaded.set(atMs / 1_000);
+    this.#reloadSuccessful.set(1);
+  }
+
+  /** A reload ended; `loadedAtMs`: wall time of a config that is in use since, null when it failed. */
+  configReloaded(loadedAtMs: number | null): void {
+    this.#reloads.add(1, loadedAtMs === null ? 'failed' : 'reloaded');
+    if (loadedAtMs === null) this.#reloadSuccessful.set(0);
+    else this.configLoaded(loadedAtMs);
   }
 
   /** Everything in Prometheus' text form 0.0.4. */
