@@ -272,7 +272,7 @@ describe('encodeResponse', () => {
         const parsed = parseResponse(encodeResponse(query, { rcode: 0, answers, authority: [] }, 65_535), { qname: owner, qtype: 1 });
         expect(parsed).toEqual({
           kind: 'response',
-          response: { id: query.id, truncated: false, authenticData: false, rcode: 0, answers, authority: [] },
+          response: { id: query.id, truncated: false, authenticData: false, rcode: 0, cookie: null, answers, authority: [] },
         });
       }),
     );

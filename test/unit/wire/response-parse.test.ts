@@ -80,6 +80,7 @@ describe('an answer to the question', () => {
       truncated: false,
       authenticData: true,
       rcode: 0,
+      cookie: null,
       answers: [answer],
       authority: [],
     });
