@@ -21,7 +21,7 @@ export function inspectResponse(
   forwarded: boolean,
 ): DecisionRecord | null {
   const { session, policy, query } = context;
-  const finding = k.aliasRules.check(policy, routed, query.question.qname, answer.answers);
+  const finding = k.aliasRules.check(policy, routed, query.question.qname, query.question.qtype, answer.answers);
   if (finding === null) return null;
 
   const decision: DecisionRecord = {
@@ -34,7 +34,7 @@ export function inspectResponse(
     wouldVerdict: 'refuse',
     afterWouldQuarantine: session.wouldQuarantineAtMs !== null,
     reason: finding.reason,
-    rule: finding.reason === 'rebinding' ? finding.address : `${finding.entry.section}: ${finding.entry.pattern}`,
+    rule: finding.reason === 'rebinding' ? finding.address : finding.entry.rule,
     score: 0,
     signals: [],
     qname: toPresentation(query.question.qname),

@@ -126,7 +126,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
     refusedDohEndpoint: routed.dohEndpoint && policy.refuseDohEndpoints,
     firstContactBits: limited ? firstContactBitsLeft(policy.firstContactBits, spent.parentBits, domain, allLabels) : null,
   };
-  const verdict = decide(input);
+  const verdict = ofItsTypes(decide(input), routed.entry);
   const judged = {
     qname,
     qtype,
@@ -186,6 +186,11 @@ function judgeBehindSuffix(k: Judging, session: Session, policy: Policy, outer: 
 export function heldAgainst(session: Session, qname: QName, routed: RoutedName, nowMs: number): HeldRefusal | null {
   const { underSearchSuffix } = routed;
   return session.heldRefusal(qname, nowMs) ?? (underSearchSuffix === null ? null : session.heldRefusal(underSearchSuffix, nowMs));
+}
+
+/** A block entry for some types denies those and leaves the name. */
+function ofItsTypes(verdict: Verdict, entry: ListEntry | null): Verdict {
+  return verdict.reason === 'blocked' && entry?.ofSomeTypes === true ? { ...verdict, refuseAs: 'type' } : verdict;
 }
 
 function refuses({ verdict }: Judgement): boolean {

@@ -125,7 +125,7 @@ function describeBriefly(judgement: Judgement): Brief {
 /** What decided, in words: the secret or form of a key that was found, else the list entry. */
 function ruleOf({ verdict, searched: { found }, entry }: Judgement): string | null {
   if (found !== null && verdict.reason === found.kind) return `${found.kind}: ${found.name}`;
-  return entry === null ? null : `${entry.section}: ${entry.pattern}`;
+  return entry?.rule ?? null;
 }
 
 function write(k: Pipeline, noted: Noted, rcode: number, forwarded: boolean): void {

@@ -267,7 +267,7 @@ function answerUnverified(k: Pipeline, query: Query, policy: Policy, sessionKey:
     content = { rcode: classified.rcode, answers: classified.answers, authority: classified.authority, truncated: true };
   } else if (classified.kind === 'routed' && isPermitted(classified) && policy.allowedTypes.has(qtype) && !quarantined) {
     const entry = k.cache.peek(classified.group, qname, qtype, startedMs);
-    if (entry !== null && k.aliasRules.check(policy, classified, qname, entry.answers) === null) {
+    if (entry !== null && k.aliasRules.check(policy, classified, qname, qtype, entry.answers) === null) {
       content = {
         rcode: entry.rcode,
         answers: withoutDnssec(entry.answers, qtype),

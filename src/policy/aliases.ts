@@ -36,8 +36,8 @@ export class AliasRules {
   }
 
   /** The first reason to withhold this answer, or null. */
-  check(policy: Policy, routed: RoutedName, qname: QName, records: readonly ResourceRecord[]): AliasFinding | null {
-    return blockedAlias(policy, records) ?? this.#rebinding(routed, qname, records);
+  check(policy: Policy, routed: RoutedName, qname: QName, qtype: number, records: readonly ResourceRecord[]): AliasFinding | null {
+    return blockedAlias(policy, qtype, records) ?? this.#rebinding(routed, qname, records);
   }
 
   #rebinding(routed: RoutedName, qname: QName, records: readonly ResourceRecord[]): AliasFinding | null {
@@ -54,11 +54,11 @@ export class AliasRules {
   }
 }
 
-function blockedAlias(policy: Policy, records: readonly ResourceRecord[]): AliasFinding | null {
+function blockedAlias(policy: Policy, qtype: number, records: readonly ResourceRecord[]): AliasFinding | null {
   for (const record of records) {
     const target = targetName(record);
-    if (target === null || policy.matchAllow(target) !== null) continue;
-    const entry = policy.matchBlock(target);
+    if (target === null || policy.matchAllow(target, qtype) !== null) continue;
+    const entry = policy.matchBlock(target, qtype);
     if (entry !== null) return { reason: 'blocked-alias', entry, target };
   }
   return null;

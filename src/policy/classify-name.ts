@@ -140,8 +140,8 @@ export function classifyName(policy: Policy, naming: Naming, qname: QName, qtype
   const known = ways.get(qname);
   if (known !== undefined) return known;
   const classified = classify(policy, naming, qname, qtype);
-  // Where a name is routed, its type decides nothing, unless it is a single label.
-  if (classified.kind === 'routed' && labelCount(qname) > 1) {
+  // Where a name is routed, its type decides nothing, unless it is a single label or a list says so.
+  if (classified.kind === 'routed' && labelCount(qname) > 1 && !policy.dependsOnType(qname)) {
     if (ways.size >= REMEMBERED_WAYS) ways.clear();
     ways.set(qname, classified);
   }
@@ -156,17 +156,18 @@ function classify(policy: Policy, naming: Naming, qname: QName, qtype: number): 
   if (answers !== null) return local(qname, RCODE.NOERROR, answers);
 
   const zone = naming.zones.match(qname);
-  if (zone !== null) return route(policy, naming, qname, zone, true);
+  if (zone !== null) return route(policy, naming, qname, qtype, zone, true);
 
   const special = specialUse(qname, qtype);
   if (special?.kind === 'answer') return local(qname, special.rcode, special.answers);
   if (special?.kind === 'site' && naming.siteGroup === null) return local(qname, RCODE.NXDOMAIN, []);
   // Apple asks for this answer where a network does not want its resolver gone around.
-  if (policy.refuseDohEndpoints && isPrivateRelay(qname) && policy.matchAllow(qname) === null) return local(qname, RCODE.NXDOMAIN, []);
+  const relayRefused = policy.refuseDohEndpoints && isPrivateRelay(qname) && policy.matchAllow(qname, qtype) === null;
+  if (relayRefused) return local(qname, RCODE.NXDOMAIN, []);
 
   const siteGroup = special !== null || isPrivateTopLevel(qname) ? naming.siteGroup : null;
   const ofThisSite = siteGroup !== null || naming.searchSuffixes.covers(qname);
-  return route(policy, naming, qname, { group: siteGroup ?? DEFAULT_GROUP, trusted: false }, ofThisSite);
+  return route(policy, naming, qname, qtype, { group: siteGroup ?? DEFAULT_GROUP, trusted: false }, ofThisSite);
 }
 
 function local(qname: QName, rcode: number, answers: readonly ResourceRecord[]): LocalName {
@@ -174,9 +175,9 @@ function local(qname: QName, rcode: number, answers: readonly ResourceRecord[]):
   return { kind: 'local', rcode, answers, authority };
 }
 
-function route(policy: Policy, naming: Naming, qname: QName, { group, trusted }: Zone, ofThisSite: boolean): RoutedName {
-  const allow = policy.matchAllow(qname);
-  const block = allow === null ? policy.matchBlock(qname) : null;
+function route(policy: Policy, naming: Naming, qname: QName, qtype: number, { group, trusted }: Zone, ofThisSite: boolean): RoutedName {
+  const allow = policy.matchAllow(qname, qtype);
+  const block = allow === null ? policy.matchBlock(qname, qtype) : null;
   const listing = listingOf(policy, allow, block, trusted);
   return {
     kind: 'routed',

@@ -7,11 +7,13 @@ import type { ListEntry } from './policy.ts';
 
 export interface NameLists {
   /**
-   * The entry of the allow lists, or of the block lists, that covers the name; `lists`: only those (null: all). What a block list
-   * excepts (`@@`, `rpz-passthru`) is no match of that list and vouches for nothing.
+   * The entry of the allow lists, or of the block lists, that covers the name for this RR type; `lists`: only those (null: all). What
+   * a block list excepts (`@@`, `rpz-passthru`) is no match of that list and vouches for nothing.
    */
-  match(kind: 'allow' | 'block', qname: QName, lists: ReadonlySet<string> | null): ListEntry | null;
+  match(kind: 'allow' | 'block', qname: QName, qtype: number, lists: ReadonlySet<string> | null): ListEntry | null;
+  /** Whether `match` may say something else about this name for another type. */
+  dependsOnType(qname: QName, lists: ReadonlySet<string> | null): boolean;
 }
 
 /** No subscriptions. */
-export const NO_LISTS: NameLists = { match: () => null };
+export const NO_LISTS: NameLists = { match: () => null, dependsOnType: () => false };

@@ -15,10 +15,14 @@ import { NameTrie } from './name-trie.ts';
 
 /** The list entry that covers a name: who wrote it and why, for `explain` and the records. */
 export interface ListEntry extends ListedPattern {
+  /** How records and `explain` name it: `SECTION: PATTERN` of the config, `LIST:LINE PATTERN` of a subscription. */
+  readonly rule: string;
   /** No asterisk: it names one name, so asking for it tells nobody anything. */
   readonly exact: boolean;
   /** Labels of the pattern's fixed part. */
   readonly fixedLabels: number;
+  /** It is for some RR types only: a refusal denies those and leaves the name. */
+  readonly ofSomeTypes: boolean;
 }
 
 export interface Policy {
@@ -35,8 +39,10 @@ export interface Policy {
   readonly allowedTypes: ReadonlySet<number>;
   readonly quarantine: { readonly forMs: number; readonly answers: QuarantineConfig['answers'] };
   /** The most specific allow entry that covers the name. Looked at before `matchBlock`: an allow entry wins. */
-  matchAllow(qname: QName): ListEntry | null;
-  matchBlock(qname: QName): ListEntry | null;
+  matchAllow(qname: QName, qtype: number): ListEntry | null;
+  matchBlock(qname: QName, qtype: number): ListEntry | null;
+  /** Whether one of the two may say something else about this name for another type. */
+  dependsOnType(qname: QName): boolean;
   /** Whether a quarantined session may still ask this name: a pattern of `stillAllow`, or a trusted zone where none is written. */
   stillAllows(qname: QName, standing: Standing): boolean;
 }
@@ -100,8 +106,10 @@ function compilePolicy(policy: PolicyConfig, lists: NameLists): Policy {
     allowedTypes: new Set(policy.qtypes.map(typeNumber)),
     quarantine: { forMs: forSeconds * 1000, answers },
     // What the operator wrote comes before what others have listed.
-    matchAllow: (qname) => allow.match(qname) ?? (block.match(qname) === null ? lists.match('allow', qname, subscribed) : null),
-    matchBlock: (qname) => block.match(qname) ?? lists.match('block', qname, subscribed),
+    matchAllow: (qname, qtype) =>
+      allow.match(qname) ?? (block.match(qname) === null ? lists.match('allow', qname, qtype, subscribed) : null),
+    matchBlock: (qname, qtype) => block.match(qname) ?? lists.match('block', qname, qtype, subscribed),
+    dependsOnType: (qname) => lists.dependsOnType(qname, subscribed),
     stillAllows: (qname, standing) => (still === null ? standing === 'trusted' : still.match(qname) !== null),
   };
 }
@@ -110,7 +118,8 @@ function compileList(patterns: readonly ListedPattern[]): NameTrie<ListEntry> {
   const trie = new NameTrie<ListEntry>();
   for (const listed of patterns) {
     const pattern = compilePattern(listed.pattern);
-    trie.add(pattern, { ...listed, exact: pattern.kind === 'exact', fixedLabels: labelCount(pattern.base) });
+    const rule = `${listed.section}: ${listed.pattern}`;
+    trie.add(pattern, { ...listed, rule, exact: pattern.kind === 'exact', fixedLabels: labelCount(pattern.base), ofSomeTypes: false });
   }
   return trie;
 }

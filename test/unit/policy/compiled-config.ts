@@ -39,7 +39,7 @@ export function compile(yaml: string, popular: readonly string[] = []): Compiled
     policies,
     classify,
     route,
-    checkAnswer: (text, records) => aliases.check(policies.choose('10.0.0.1'), route(text), name(text), records),
+    checkAnswer: (text, records) => aliases.check(policies.choose('10.0.0.1'), route(text), name(text), RRTYPE.A, records),
   };
 }
 
