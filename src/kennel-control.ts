@@ -1,5 +1,6 @@
 /**
- * What the control API may ask of a running Kennel: reads its parts, changes nothing but quarantines and registered secrets.
+ * What the control API may ask of a running Kennel: reads its parts, changes nothing but quarantines and registered secrets, and
+ * lets it reload.
  * The HTTP side is `control/`; this is only the other half of its port.
  */
 import type { Budgets } from '../scoring/observation.ts';
@@ -147,6 +148,8 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
     secrets: () => kennel.secrets.list(),
     addSecret: (secret, actor) => kennel.secrets.add(secret, actor),
     removeSecret: (name, actor) => kennel.secrets.remove(name, actor),
+
+    reload: () => kennel.reload('api'),
 
     ready: (): Readiness => {
       // A dead upstream is told but is no reason to restart Kennel or to take it out of service: it answers what it may.

@@ -10,6 +10,7 @@ import { controlText } from '../config/values.ts';
 import { isLoopback } from '../policy/address-set.ts';
 import type { ControlPort, SecretResult } from './control-port.ts';
 import { isOwnHost } from './host-check.ts';
+import type { ReloadView } from './reload-view.ts';
 import { RequestRate } from './request-rate.ts';
 import { isAuthorised } from './token.ts';
 import { type ErrorView, quarantineDetailView, quarantineView, secretView, sessionView, statusView } from './views.ts';
@@ -74,6 +75,7 @@ export async function openControlApi(options: ControlApiOptions): Promise<Contro
   addReading(app, options.port);
   addRelease(app, options.port);
   addSecrets(app, options);
+  addReload(app, options.port);
   addErrors(app, options);
   try {
     if (endpoint.kind === 'tcp') await app.listen({ host: endpoint.address, port: endpoint.port });
@@ -205,6 +207,16 @@ function addSecrets(app: FastifyInstance, { port, endpoint }: ControlApiOptions)
     const { actor = 'api' } = request.query;
     if (!isText(actor, MAX_ACTOR_LENGTH)) return fail(reply, 400, 'invalid', ACTOR_RULE);
     return answer(reply, port.removeSecret(request.params.name, actor.trim()));
+  });
+}
+
+function addReload(app: FastifyInstance, port: ControlPort): void {
+  app.post('/v1/reload', async (_request, reply) => {
+    const result = await port.reload();
+    if (result.kind === 'failed') return fail(reply, 400, 'not-reloaded', result.messages.join('\n'));
+    const { from, to, changed, warnings } = result;
+    const view: ReloadView = { from, to, changed, warnings };
+    return view;
   });
 }
 

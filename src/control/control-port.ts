@@ -3,6 +3,7 @@
  * milliseconds here and ISO 8601 text on the wire (`views.ts`). No HTTP, no socket.
  */
 import type { Explanation, Mode, QuarantineChange, QuarantineRecord } from '../pipeline/ports.ts';
+import type { ReloadResult } from './reload-view.ts';
 
 export interface Status {
   readonly version: string;
@@ -116,6 +117,8 @@ export interface ControlPort {
   /** `value`: an octet string, one char per octet. */
   addSecret(secret: { readonly name: string; readonly kind: SecretSummary['kind']; readonly value: string }, actor: string): SecretResult;
   removeSecret(name: string, actor: string): SecretResult;
+  /** Takes on the config as it is now, or changes nothing. */
+  reload(): Promise<ReloadResult>;
   ready(): Readiness;
   /** Prometheus' text form 0.0.4. */
   metrics(): Promise<string>;

@@ -77,7 +77,9 @@ function askAll(k: Pipeline, pairs: readonly KeptPair<CachedAnswer | UpstreamTro
   for (const pair of pairs) {
     const { scope, qname, qtype } = pair;
     const policy = k.policies.choose(scope.address, scope.listener);
-    if (mayKeep(k, policy, scope.kind === 'fleet' ? null : scope.session, qname, qtype) === null) k.kept.drop(pair);
+    const group = mayKeep(k, policy, scope.kind === 'fleet' ? null : scope.session, qname, qtype);
+    // A reload may send the name elsewhere, or take the group away: this question is not asked there any more.
+    if (group !== pair.group || !k.upstreams.has(group)) k.kept.drop(pair);
     else ask(k, pair).catch((cause: unknown) => k.metrics.internalError(cause));
   }
 }

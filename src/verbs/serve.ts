@@ -1,9 +1,11 @@
 /**
- * `kennel serve`: the resolver in the foreground until SIGTERM or SIGINT. Owns what is printed at start and the order of the end;
+ * `kennel serve`: the resolver in the foreground until SIGTERM or SIGINT. Owns what is printed at start, what makes it reload and the
+ * order of the end;
  * the parts are put together in `kennel.ts`.
  */
 import { randomBytes } from 'node:crypto';
 import type { ParseArgsOptionsConfig } from 'node:util';
+import { FileWatch, filesOf } from '../assembly/config-watch.ts';
 import { controlText } from '../config/values.ts';
 import { type ControlApi, openControlApi } from '../control/api.ts';
 import { loadOrCreateToken, tokenPath } from '../control/token.ts';
@@ -13,7 +15,7 @@ import type { WouldBlockGroup } from '../storage/decisions-schema.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { version } from '../version.ts';
 import { addressAndPort } from '../wire/address.ts';
-import { loadConfig } from './load-config.ts';
+import { type LoadedConfig, loadConfig } from './load-config.ts';
 import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
 /** Longer than an upstream exchange may take: what was asked before the signal is still answered. */
@@ -24,7 +26,7 @@ export const usage = `kennel serve [--config FILE] [--listen ADDR:PORT]… [--up
 Runs the resolver. Without a config file: 127.0.0.1:5300 (UDP and TCP), observe mode, the upstreams of the system's resolv.conf,
 the control API on 127.0.0.1:8053, state under the XDG state folder.
 
-  --config FILE     YAML; see the README
+  --config FILE     YAML; see the README. Read again when it changes, on SIGHUP and by "kennel reload"
   --listen A:P      listen here instead, may be repeated
   --upstream URL    udp://IP[:PORT] or tcp://IP[:PORT], may be repeated
   --mode MODE       observe: note what would be refused. enforce: refuse it
@@ -38,17 +40,29 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
   const parsed = parseVerb(args, OPTIONS);
   if (parsed.kind === 'wrong') return wrongUsage(io, usage, parsed.message);
   if (parsed.positionals.length > 0) return wrongUsage(io, usage, 'serve takes options only');
-  const {
-    config = null,
-    mode = null,
-    state = null,
-    control = null,
-    listen,
-    upstream: upstreams,
-    'log-names': logNames,
-    json,
-  } = parsed.values;
-  const loaded = loadConfig({ config, listen, upstreams, mode, state, control }, io.env);
+  const reloads = new ReloadTriggers(parsed.values.config ?? null);
+  try {
+    return await startAndServe(parsed.values, reloads, io);
+  } finally {
+    reloads.stop();
+  }
+}
+
+interface ServeValues {
+  readonly config?: string;
+  readonly mode?: string;
+  readonly state?: string;
+  readonly control?: string;
+  readonly listen: readonly string[];
+  readonly upstream: readonly string[];
+  readonly 'log-names': boolean;
+  readonly json: boolean;
+}
+
+async function startAndServe(values: ServeValues, reloads: ReloadTriggers, io: VerbIo): Promise<number> {
+  const { config = null, mode = null, state = null, control = null, listen, upstream: upstreams, 'log-names': logNames, json } = values;
+  const load = (): LoadedConfig => loadConfig({ config, listen, upstreams, mode, state, control }, io.env);
+  const loaded = load();
   if (loaded.kind === 'failed') {
     for (const message of loaded.messages) io.stderr.write(`${message}\n`);
     return 2;
@@ -60,12 +74,17 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
     version: version(),
     log: log.log,
     logDropped: log.dropped,
+    loadAgain: () => {
+      reloads.markFiles();
+      return load();
+    },
     onEnforcing: (wouldHaveLost) => io.stdout.write(json ? jsonLine({ event: 'enforcing', wouldHaveLost }) : lossText(wouldHaveLost)),
   });
   if (started.kind === 'failed') {
     for (const message of started.messages) io.stderr.write(`${message}\n`);
     return 3;
   }
+  reloads.start(started.kennel);
   return serve(started.kennel, log, io, json);
 }
 
@@ -79,6 +98,42 @@ const OPTIONS = {
   'log-names': { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
 } as const satisfies ParseArgsOptionsConfig;
+
+/** SIGHUP and changed files, from before the config is first read: no change and no signal falls between. */
+class ReloadTriggers {
+  readonly #watch: FileWatch;
+  readonly #onSignal = (): void => {
+    if (this.#kennel === null) this.#isEarly = true;
+    else void this.#kennel.reload('signal');
+  };
+  #kennel: RunningKennel | null = null;
+  #isEarly = false;
+
+  /** `config`: path of the config file, null without one. */
+  constructor(config: string | null) {
+    this.#watch = new FileWatch({
+      paths: () => [...(config === null ? [] : [config]), ...(this.#kennel === null ? [] : filesOf(this.#kennel.config))],
+      onChange: () => void this.#kennel?.reload('file'),
+    });
+    process.on('SIGHUP', this.#onSignal);
+  }
+
+  /** The files are about to be read. */
+  markFiles(): void {
+    this.#watch.mark();
+  }
+
+  start(kennel: RunningKennel): void {
+    this.#kennel = kennel;
+    this.#watch.start();
+    if (this.#isEarly) this.#onSignal();
+  }
+
+  stop(): void {
+    this.#watch.close();
+    process.off('SIGHUP', this.#onSignal);
+  }
+}
 
 async function serve(kennel: RunningKennel, log: Log, io: VerbIo, json: boolean): Promise<number> {
   // Signals count from here on: one that comes while the control API opens must still close what is open.

@@ -2,6 +2,7 @@
  * A control port in memory: two quarantines, two sessions, one explanation. Everything it does not expect throws.
  */
 import type { ControlPort, Readiness, SecretResult, SecretSummary, SessionDetail } from '../../../src/control/control-port.ts';
+import type { ReloadResult } from '../../../src/control/reload-view.ts';
 import type { Explanation, QuarantineChange, QuarantineRecord } from '../../../src/pipeline/ports.ts';
 
 const AT_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
@@ -70,6 +71,7 @@ export class FakeControlPort implements ControlPort {
   unwritable: string | null = null;
   /** Set to let `status` throw. */
   broken: Error | null = null;
+  reloaded: ReloadResult = { kind: 'reloaded', from: 'abc', to: 'def', changed: ['policies'], warnings: [] };
   explained: (string | null)[][] = [];
   registered: SecretSummary[] = [{ name: 'from-file', kind: 'secret', from: 'config', addedAtMs: AT_MS, actor: 'config' }];
   /** Every value that was handed over, as an octet string. */
@@ -148,6 +150,10 @@ export class FakeControlPort implements ControlPort {
     if (secret === undefined) return { kind: 'not-found' };
     this.registered = this.registered.filter((known) => known !== secret);
     return { kind: 'done', secret };
+  }
+
+  async reload(): Promise<ReloadResult> {
+    return this.reloaded;
   }
 
   ready(): Readiness {
