@@ -51,6 +51,7 @@ export function openUpstreamGroups(
       const group = createUpstreamGroup({
         id,
         clock,
+        strategy,
         upstreams: upstreams.map((upstream) => openUpstream(upstream, clock, random16)),
         onAttempt: ({ upstream, outcome, latencyMs }) => {
           if (outcome === 'answered') metrics.upstreamAnswered(upstream, latencyMs);
@@ -71,18 +72,13 @@ interface PlannedGroup {
   readonly strategy: UpstreamStrategy;
 }
 
-/** The group of `lanUpstreams`. */
-export const LAN_GROUP = 'lan';
-
 function plannedGroups(config: Config): PlannedGroup[] {
-  const planned = new Map<string, PlannedGroup>();
-  for (const [id, upstreams] of upstreamGroups(config)) {
-    const zone = config.zones.find(({ upstreams: ofZone }) => ofZone === upstreams);
-    planned.set(id, { id, upstreams, strategy: zone?.strategy ?? config.forwarding.strategy });
-  }
-  if (config.lanUpstreams.length > 0)
-    planned.set(LAN_GROUP, { id: LAN_GROUP, upstreams: config.lanUpstreams, strategy: config.forwarding.strategy });
-  return [...planned.values()];
+  const zoneStrategies = new Map(config.zones.map(({ upstreams, strategy }) => [upstreams, strategy]));
+  return [...upstreamGroups(config)].map(([id, upstreams]) => ({
+    id,
+    upstreams,
+    strategy: zoneStrategies.get(upstreams) ?? config.forwarding.strategy,
+  }));
 }
 
 /** Groups whose upstreams are all on this machine: nobody on the way can have set their AD flag (RFC 6840 §5.8). */

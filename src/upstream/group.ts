@@ -1,13 +1,17 @@
 /**
- * A group of upstreams behind one `exchange`: redeems the permit, tries the upstreams in their order, fails over, and knows which
- * are down. Everything sent here is the permit's question and nothing else: retries, failover and trials are repeats of it.
+ * A group of upstreams behind one `exchange`: redeems the permit, says whom to ask in which order, and knows which are down.
+ * Everything sent here is the permit's question and nothing else: retries, failover, trials and exploring are repeats of it.
+ * One question's way through the group is `exchange.ts`, the order is `strategy.ts`, what is known of an upstream `upstream-health.ts`.
  */
 import { redeem, type SendPermit } from '../pipeline/permit.ts';
-import type { Clock, ExchangeResult, UpstreamFailure, UpstreamGroup, UpstreamResponse } from '../pipeline/ports.ts';
-import { RCODE, rcodeName } from '../wire/codes.ts';
-import type { ParsedResponse } from '../wire/response-parse.ts';
+import type { Clock, ExchangeResult, UpstreamGroup } from '../pipeline/ports.ts';
+import { rcodeName } from '../wire/codes.ts';
+import { type Contender, type ExchangeTimeouts, isFailure, type Race, runExchange } from './exchange.ts';
+import { type Candidate, explored, preference, type Strategy } from './strategy.ts';
 import type { Attempt, AttemptFailure, Upstream } from './upstream.ts';
-import { UpstreamHealth } from './upstream-health.ts';
+import { LONGEST_WAIT_MS, UpstreamHealth } from './upstream-health.ts';
+
+export type { ExchangeTimeouts } from './exchange.ts';
 
 /** One question put to one upstream, for metrics. */
 export interface AttemptReport {
@@ -34,16 +38,13 @@ export interface UpstreamGroupOptions {
   readonly id: string;
   /** At least one, in order of preference. The group closes them. */
   readonly upstreams: readonly Upstream[];
+  /** `ordered` unless told. */
+  readonly strategy?: Strategy;
   readonly clock: Clock;
+  /** Numbers in [0, 1), for exploring; `Math.random` unless told, since nothing secret depends on it. */
+  readonly random?: () => number;
   readonly timeouts?: ExchangeTimeouts;
   readonly onAttempt?: (report: AttemptReport) => void;
-}
-
-export interface ExchangeTimeouts {
-  /** Patience with one upstream before the next is tried. */
-  readonly tryMs: number;
-  /** Patience of the whole exchange. */
-  readonly totalMs: number;
 }
 
 export interface ForwardingGroup extends UpstreamGroup {
@@ -55,100 +56,53 @@ export interface ForwardingGroup extends UpstreamGroup {
 }
 
 /** glibc gives up after 5 s (RES_TIMEOUT): an answer, even a failure, must be there before. Three tries fit. */
-const USUAL_TIMEOUTS: ExchangeTimeouts = { tryMs: 1_500, totalMs: 4_500 };
-
-/** Less than this is not worth a try: no answer from another network comes back in time. */
-const SHORTEST_TRY_MS = 20;
-
-/** What only this upstream may think: another one may do better. All else (NOERROR, NXDOMAIN, YXDOMAIN …) is the answer. */
-const FAILURE_RCODES = new Set<number>([RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED, RCODE.BADVERS]);
-
-interface Member {
-  readonly upstream: Upstream;
-  readonly health: UpstreamHealth;
-}
-
-/** How an exchange stands: the best it could answer so far. */
-interface Outcome {
-  /** An answer with one of `FAILURE_RCODES`, used if nothing better comes. */
-  kept: ExchangeResult | null;
-  failure: { readonly reason: UpstreamFailure; readonly detail: string };
-}
+const USUAL_TIMEOUTS: ExchangeTimeouts = { tryMs: LONGEST_WAIT_MS, totalMs: 4_500 };
 
 /** Throws on an empty list of upstreams or an id with NUL. */
 export function createUpstreamGroup(options: UpstreamGroupOptions): ForwardingGroup {
-  const { id, clock, onAttempt } = options;
+  const { id, clock, strategy = 'ordered', random = Math.random, timeouts = USUAL_TIMEOUTS } = options;
   if (options.upstreams.length === 0) throw new Error(`upstream group ${JSON.stringify(id)} has no upstream`);
   if (id.includes('\0')) throw new Error('an upstream group id must not hold a NUL');
-  const timeouts = options.timeouts ?? USUAL_TIMEOUTS;
-  const members: Member[] = options.upstreams.map((upstream) => ({ upstream, health: new UpstreamHealth() }));
+  const nobodyIsUp = (): boolean => !members.some(({ health }) => health.isUp);
+  const members = options.upstreams.map((upstream) => new Member(upstream, clock, nobodyIsUp, options.onAttempt));
+  let exchanges = 0;
+  let isRetired = false;
+  let isClosed = false;
 
-  /** The permit's question, put to one upstream once; keeps the upstream's health. */
-  async function ask(member: Member, permit: SendPermit, timeoutMs: number): Promise<{ attempt: Attempt; latencyMs: number }> {
-    const { upstream, health } = member;
-    const askedAtMs = clock.monotonicMs();
-    const isTrial = health.availability(askedAtMs) === 'due';
-    if (isTrial) health.startTrial();
-    const attempt = await upstream.ask(permit, timeoutMs);
+  /** Whom this question goes to. Trials that are due run beside the exchange while others are up: nobody waits for them. */
+  function plan(permit: SendPermit): Pick<Race, 'contenders' | 'beside'> {
     const nowMs = clock.monotonicMs();
-    const latencyMs = nowMs - askedAtMs;
-    noteHealth(health, attempt, askedAtMs, isTrial, nowMs);
-    const answered = attempt.kind === 'response';
-    onAttempt?.({
-      upstream: upstream.url,
-      outcome: answered ? 'answered' : attempt.reason,
-      rcode: answered ? rcodeName(attempt.response.rcode) : null,
-      latencyMs,
-    });
-    return { attempt, latencyMs };
+    if (nobodyIsUp()) {
+      const due = members.filter(({ health }) => health.availability(nowMs, true) === 'due');
+      return { contenders: due, beside: [] };
+    }
+    for (const member of members) if (member.health.availability(nowMs) === 'due') void member.ask(permit, timeouts.tryMs);
+    const up = members.filter(({ health }) => health.isUp);
+    const candidates = up.map((member) => member.asCandidate(nowMs));
+    const order = preference(strategy, candidates);
+    return { contenders: order.flatMap((index) => up[index] ?? []), beside: besides(up, candidates, order[0] ?? 0, nowMs) };
   }
 
-  /** Rounds over the upstreams; those that were silent get further ones while patience lasts (datagrams get lost). */
+  /** Of those that stand behind `preferred`: one in doubt that nobody asks just now, and the one to explore. */
+  function besides(up: readonly Member[], candidates: readonly Candidate[], preferred: number, nowMs: number): Member[] {
+    if (candidates[preferred]?.isInDoubt === true) return [];
+    const inDoubt = up.filter(({ health }, index) => candidates[index]?.isInDoubt === true && !health.isBeingAsked);
+    const toExplore = up[explored(strategy, candidates, preferred, nowMs, random) ?? -1];
+    return toExplore === undefined ? inDoubt : [...inDoubt, toExplore];
+  }
+
   async function run(permit: SendPermit): Promise<ExchangeResult> {
-    const outcome: Outcome = { kept: null, failure: { reason: 'all-down', detail: 'every upstream is known to be down' } };
-    const deadlineMs = clock.monotonicMs() + timeouts.totalMs;
-    let candidates = members;
-    while (candidates.length > 0) {
-      const round = await askInTurn(candidates, permit, deadlineMs, outcome);
-      if (round.answer !== null) return round.answer;
-      candidates = round.silent;
+    exchanges++;
+    try {
+      return await runExchange({ ...plan(permit), timeouts, clock, isClosed: () => isClosed }, permit);
+    } finally {
+      exchanges--;
+      if (isRetired && exchanges === 0) close();
     }
-    return outcome.kept ?? { kind: 'failure', ...outcome.failure };
-  }
-
-  /** One round: the first answer, or null and who was silent. With patience at its end nobody is asked any more. */
-  async function askInTurn(
-    candidates: readonly Member[],
-    permit: SendPermit,
-    deadlineMs: number,
-    outcome: Outcome,
-  ): Promise<{ answer: ExchangeResult | null; silent: Member[] }> {
-    const silent: Member[] = [];
-    for (const member of candidates) {
-      const nowMs = clock.monotonicMs();
-      if (deadlineMs - nowMs < SHORTEST_TRY_MS) return { answer: null, silent: [] };
-      if (!mayAnswer(member, nowMs, permit)) continue;
-      const { attempt, latencyMs } = await ask(member, permit, Math.min(timeouts.tryMs, deadlineMs - nowMs));
-      const answer = judge(attempt, member.upstream.url, latencyMs, outcome);
-      if (answer !== null) return { answer, silent: [] };
-      if (attempt.kind === 'failure' && attempt.reason === 'timeout') silent.push(member);
-    }
-    return { answer: null, silent };
-  }
-
-  /**
-   * Whether the exchange waits for this upstream. One whose trial is due is waited for only while no other is up; else the trial
-   * runs beside the exchange, so that nobody pays for it with time.
-   */
-  function mayAnswer(member: Member, nowMs: number, permit: SendPermit): boolean {
-    const availability = member.health.availability(nowMs);
-    if (availability !== 'due') return availability === 'up';
-    if (!members.some((other) => other.health.isUp)) return true;
-    void ask(member, permit, timeouts.tryMs);
-    return false;
   }
 
   function close(): void {
+    isClosed = true;
     for (const { upstream } of members) upstream.close();
   }
 
@@ -157,12 +111,14 @@ export function createUpstreamGroup(options: UpstreamGroupOptions): ForwardingGr
 
     exchange(permit) {
       redeem(permit);
+      if (isClosed) return Promise.resolve({ kind: 'failure', reason: 'unreachable', detail: `the group ${id} was closed` });
       return run(permit);
     },
 
     available() {
       const nowMs = clock.monotonicMs();
-      return members.some(({ health }) => health.availability(nowMs) !== 'down');
+      const alone = nobodyIsUp();
+      return members.some(({ health }) => health.availability(nowMs, alone) !== 'down');
     },
 
     status: () =>
@@ -175,32 +131,72 @@ export function createUpstreamGroup(options: UpstreamGroupOptions): ForwardingGr
       })),
 
     retire() {
-      setTimeout(close, timeouts.totalMs).unref();
+      isRetired = true;
+      if (exchanges === 0) close();
+      else setTimeout(close, timeouts.totalMs).unref();
     },
 
     close,
   };
 }
 
-function noteHealth(health: UpstreamHealth, attempt: Attempt, askedAtMs: number, isTrial: boolean, nowMs: number): void {
-  if (attempt.kind === 'response' || attempt.reason === 'malformed') health.noteAnswer(nowMs - askedAtMs, nowMs);
-  else if (attempt.reason !== 'overloaded') health.noteFailure(attempt.reason, askedAtMs, isTrial, nowMs);
-  else if (isTrial) health.cancelTrial();
-}
+/** One upstream of the group with what is known about it. */
+class Member implements Contender {
+  readonly upstream: Upstream;
+  readonly health = new UpstreamHealth();
+  readonly #clock: Clock;
+  readonly #nobodyIsUp: () => boolean;
+  readonly #onAttempt: ((report: AttemptReport) => void) | undefined;
 
-/** The result that ends the exchange, or null after noting in `outcome` why the next upstream has to be asked. */
-function judge(attempt: Attempt, upstream: string, latencyMs: number, outcome: Outcome): ExchangeResult | null {
-  if (attempt.kind === 'failure') {
-    const reason = attempt.reason === 'overloaded' ? 'unreachable' : attempt.reason;
-    outcome.failure = { reason, detail: `${upstream}: ${attempt.detail}` };
-    return null;
+  constructor(upstream: Upstream, clock: Clock, nobodyIsUp: () => boolean, onAttempt: ((report: AttemptReport) => void) | undefined) {
+    this.upstream = upstream;
+    this.#clock = clock;
+    this.#nobodyIsUp = nobodyIsUp;
+    this.#onAttempt = onAttempt;
   }
-  const result: ExchangeResult = { kind: 'response', response: usablePart(attempt.response), upstream, latencyMs };
-  if (!FAILURE_RCODES.has(attempt.response.rcode)) return result;
-  outcome.kept = result;
-  return null;
+
+  get url(): string {
+    return this.upstream.url;
+  }
+
+  get waitMs(): number {
+    return this.health.waitMs;
+  }
+
+  /** An exchange waits for a trial only where there is nobody else. */
+  mayBeAsked(): boolean {
+    return this.health.isUp || (this.#nobodyIsUp() && this.health.availability(this.#clock.monotonicMs(), true) === 'due');
+  }
+
+  asCandidate(nowMs: number): Candidate {
+    const { smoothedMs, failingShare, lastAskedMs } = this.health;
+    return { smoothedMs, failingShare, lastAskedMs, isInDoubt: this.health.isInDoubt(nowMs) };
+  }
+
+  /** The permit's question, put to the upstream once; of one that is down, it is the trial. */
+  async ask(permit: SendPermit, timeoutMs: number): Promise<{ attempt: Attempt; latencyMs: number }> {
+    const askedAtMs = this.#clock.monotonicMs();
+    const isTrial = !this.health.isUp;
+    if (isTrial) this.health.startTrial();
+    this.health.noteAsked(askedAtMs);
+    const attempt = await this.upstream.ask(permit, timeoutMs);
+    const nowMs = this.#clock.monotonicMs();
+    const latencyMs = nowMs - askedAtMs;
+    noteHealth(this.health, attempt, askedAtMs, isTrial, nowMs);
+    const answered = attempt.kind === 'response';
+    this.#onAttempt?.({
+      upstream: this.url,
+      outcome: answered ? 'answered' : attempt.reason,
+      rcode: answered ? rcodeName(attempt.response.rcode) : null,
+      latencyMs,
+    });
+    return { attempt, latencyMs };
+  }
 }
 
-function usablePart({ rcode, answers, authority, authenticData }: ParsedResponse): UpstreamResponse {
-  return { rcode, answers, authority, authenticData };
+function noteHealth(health: UpstreamHealth, attempt: Attempt, askedAtMs: number, isTrial: boolean, nowMs: number): void {
+  if (attempt.kind === 'response') health.noteAnswer(nowMs - askedAtMs, isFailure(attempt.response.rcode), nowMs);
+  else if (attempt.reason === 'malformed') health.noteAnswer(nowMs - askedAtMs, true, nowMs);
+  else if (attempt.reason === 'overloaded') health.noteNothing(isTrial);
+  else health.noteFailure(attempt.reason, askedAtMs, isTrial, nowMs);
 }

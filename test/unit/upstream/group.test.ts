@@ -1,10 +1,15 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { SendPermit } from '../../../src/pipeline/permit.ts';
 import { type AttemptReport, createUpstreamGroup } from '../../../src/upstream/group.ts';
+import type { Strategy } from '../../../src/upstream/strategy.ts';
 import type { Attempt, AttemptFailure, Upstream } from '../../../src/upstream/upstream.ts';
 import { RCODE } from '../../../src/wire/codes.ts';
 import { FakeClock } from '../../lab/clocks.ts';
 import { permitFor } from '../../lab/permits.ts';
+
+function answered(rcode: number): Attempt {
+  return { kind: 'response', response: { id: 1, truncated: false, authenticData: false, rcode, answers: [], authority: [], cookie: null } };
+}
 
 /** Answers as scripted, letting time pass as it would; throws when asked more often than the script says. */
 class ScriptedUpstream implements Upstream {
@@ -220,4 +225,220 @@ test('a group without upstreams, or with an id that would blur cache keys, is re
   expect(() => createUpstreamGroup({ id: 'a\0b', upstreams: [new ScriptedUpstream('udp://192.0.2.1:53', clock, [])], clock })).toThrow(
     'NUL',
   );
+});
+
+/** Answers each question after so many milliseconds; `silent` never does. Needs fake timers. */
+class TimedUpstream implements Upstream {
+  readonly url: string;
+  readonly strayMessages = 0;
+  readonly askedAtMs: number[] = [];
+  readonly permits: SendPermit[] = [];
+  answersAfter: number | 'silent' | 'refused';
+  rcode: number = RCODE.NOERROR;
+  closed = false;
+
+  constructor(url: string, answersAfter: number | 'silent' | 'refused') {
+    this.url = url;
+    this.answersAfter = answersAfter;
+  }
+
+  ask(permit: SendPermit, timeoutMs: number): Promise<Attempt> {
+    this.permits.push(permit);
+    this.askedAtMs.push(performance.now());
+    const { answersAfter, rcode } = this;
+    return new Promise((resolve) => {
+      if (answersAfter === 'refused') resolve({ kind: 'failure', reason: 'unreachable', detail: 'refused' });
+      else if (answersAfter === 'silent' || answersAfter > timeoutMs)
+        setTimeout(() => resolve({ kind: 'failure', reason: 'timeout', detail: 'silent' }), timeoutMs);
+      else {
+        setTimeout(() => resolve(answered(rcode)), answersAfter);
+      }
+    });
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+describe('in time', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const clock = { wallMs: () => performance.now(), monotonicMs: () => performance.now() };
+
+  function timedGroup(answers: (number | 'silent' | 'refused')[], strategy: Strategy = 'ordered', random = () => 0) {
+    const upstreams = answers.map((answersAfter, index) => new TimedUpstream(`udp://192.0.2.${index + 1}:53`, answersAfter));
+    const group = createUpstreamGroup({ id: 'default', upstreams, strategy, clock, random });
+    return { upstreams, group };
+  }
+
+  /** The result, and how long it took. */
+  async function timed(group: ReturnType<typeof createUpstreamGroup>) {
+    const startedMs = performance.now();
+    const exchange = group.exchange(permitFor('www.example.com')).then((result) => ({ result, tookMs: performance.now() - startedMs }));
+    await vi.advanceTimersByTimeAsync(5000);
+    return exchange;
+  }
+
+  /** Questions at a steady pace; how long each took, in order. */
+  async function steadily(group: ReturnType<typeof createUpstreamGroup>, questions: number, everyMs: number): Promise<number[]> {
+    const took: Promise<number>[] = [];
+    for (let question = 0; question < questions; question++) {
+      const startedMs = performance.now();
+      took.push(
+        group
+          .exchange(permitFor(`${question}.example.com`))
+          .then((result) => (result.kind === 'response' ? performance.now() - startedMs : Number.POSITIVE_INFINITY)),
+      );
+      await vi.advanceTimersByTimeAsync(everyMs);
+    }
+    await vi.advanceTimersByTimeAsync(5000);
+    return Promise.all(took);
+  }
+
+  test('a silent upstream costs 400 ms before anything is known of it: the next is asked beside it', async () => {
+    const { group, upstreams } = timedGroup(['silent', 10]);
+    expect(await timed(group)).toMatchObject({ tookMs: 410, result: { kind: 'response', upstream: 'udp://192.0.2.2:53' } });
+    expect(upstreams[0]?.permits[0]).toBe(upstreams[1]?.permits[0]);
+  });
+
+  test('an answer that comes after the next was asked is as good', async () => {
+    const { group } = timedGroup([450, 1000]);
+    expect(await timed(group)).toMatchObject({ tookMs: 450, result: { upstream: 'udp://192.0.2.1:53' } });
+  });
+
+  test('once its answers are known to be fast, silence costs 200 ms', async () => {
+    const { group, upstreams } = timedGroup([10, 10]);
+    await steadily(group, 30, 50);
+    if (upstreams[0]) upstreams[0].answersAfter = 'silent';
+    expect(await timed(group)).toMatchObject({ tookMs: 210 });
+  });
+
+  test('when one of two dies, only who asks in its first 200 ms waits, and never longer than that', async () => {
+    const { group, upstreams } = timedGroup([10, 10]);
+    await steadily(group, 30, 50);
+    if (upstreams[0]) upstreams[0].answersAfter = 'silent';
+    const took = await steadily(group, 400, 20);
+    expect(Math.max(...took)).toBeLessThanOrEqual(211);
+    expect(took.filter((ms) => ms > 20).length).toBeLessThanOrEqual(11);
+    expect(took.slice(11).every((ms) => ms <= 20)).toBe(true);
+    expect(group.status()[0]?.state).toBe('down');
+  });
+
+  test('a dead upstream that comes back is used again within its back-off, and nobody waits for that', async () => {
+    const { group, upstreams } = timedGroup([10, 10]);
+    if (upstreams[0]) upstreams[0].answersAfter = 'silent';
+    await steadily(group, 500, 20);
+    if (upstreams[0]) upstreams[0].answersAfter = 5;
+    const took = await steadily(group, 800, 20);
+    expect(Math.max(...took)).toBeLessThanOrEqual(11);
+    expect(group.status()[0]).toMatchObject({ state: 'up', failures: 0 });
+    expect(took.slice(-10)).toEqual(Array(10).fill(5));
+  });
+
+  test('a name that takes 3 s is answered, although it is asked for at most three times', async () => {
+    const { group, upstreams } = timedGroup([3000]);
+    const { result, tookMs } = await timed(group);
+    expect(result).toMatchObject({ kind: 'response' });
+    expect(tookMs).toBeLessThanOrEqual(4500);
+    expect(upstreams[0]?.askedAtMs.length).toBeLessThanOrEqual(3);
+  });
+
+  test('of a silent pair each is asked at most three times and both at most four (RFC 9520 §3.1), in ever longer waits', async () => {
+    const { group, upstreams } = timedGroup(['silent', 'silent']);
+    const { result, tookMs } = await timed(group);
+    expect(result).toMatchObject({ kind: 'failure', reason: 'timeout' });
+    expect(tookMs).toBeLessThanOrEqual(4500);
+    expect(upstreams.map(({ askedAtMs }) => askedAtMs.length)).toEqual([2, 2]);
+  });
+
+  test('with a failure in hand nobody waits for a silent upstream longer than usual', async () => {
+    const { group, upstreams } = timedGroup([10, 'silent']);
+    if (upstreams[0]) upstreams[0].rcode = RCODE.SERVFAIL;
+    const { result, tookMs } = await timed(group);
+    expect(result).toMatchObject({ kind: 'response', response: { rcode: RCODE.SERVFAIL } });
+    expect(tookMs).toBeLessThanOrEqual(1300);
+  });
+
+  test('the fastest of three is found and asked; the others see a question now and then', async () => {
+    const { group, upstreams } = timedGroup([80, 40, 15], 'fastest');
+    const took = await steadily(group, 3000, 20);
+    expect(took.slice(100).filter((ms) => ms > 15).length).toBeLessThan(10);
+    const [first = 0, second = 0, third = 0] = upstreams.map(({ askedAtMs }) => askedAtMs.length);
+    expect(third).toBeGreaterThan(2900);
+    // 60 s, one question in 5 s at most, and the first few.
+    for (const others of [first, second]) {
+      expect(others).toBeGreaterThan(5);
+      expect(others).toBeLessThan(30);
+    }
+  });
+
+  test('when the fastest becomes slow, another takes over', async () => {
+    const { group, upstreams } = timedGroup([30, 10], 'fastest');
+    await steadily(group, 200, 50);
+    if (upstreams[1]) upstreams[1].answersAfter = 120;
+    const took = await steadily(group, 300, 50);
+    expect(took.slice(-200).filter((ms) => ms > 30).length).toBeLessThan(5);
+  });
+
+  test('an upstream that refuses everything at once is not the fastest', async () => {
+    const { group, upstreams } = timedGroup([20, 1], 'fastest');
+    if (upstreams[1]) upstreams[1].rcode = RCODE.REFUSED;
+    const took = await steadily(group, 1000, 20);
+    expect(took.every((ms) => ms <= 21)).toBe(true);
+    expect(upstreams[1]?.askedAtMs.length).toBeLessThan(20);
+  });
+
+  test('in order, no latency changes who is asked', async () => {
+    const { group, upstreams } = timedGroup([100, 1]);
+    await steadily(group, 100, 100);
+    expect(upstreams.map(({ askedAtMs }) => askedAtMs.length)).toEqual([100, 0]);
+  });
+
+  test('every question sent, to whomever, is that of a permit of its own exchange', async () => {
+    const { group, upstreams } = timedGroup([20, 'silent', 5], 'fastest', Math.random);
+    const permits = Array.from({ length: 200 }, (_, index) => permitFor(`${index}.example.com`));
+    for (const permit of permits) {
+      void group.exchange(permit);
+      await vi.advanceTimersByTimeAsync(30);
+    }
+    const known = new Set(permits);
+    expect(upstreams.flatMap((upstream) => upstream.permits).every((permit) => known.has(permit))).toBe(true);
+    for (const upstream of upstreams) {
+      for (const permit of permits) expect(upstream.permits.filter((asked) => asked === permit).length).toBeLessThanOrEqual(3);
+    }
+  });
+
+  test('a retired group ends what is under way and then closes', async () => {
+    const { group, upstreams } = timedGroup([100]);
+    const exchange = group.exchange(permitFor('www.example.com'));
+    group.retire();
+    expect(upstreams[0]?.closed).toBe(false);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await exchange).toMatchObject({ kind: 'response' });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(upstreams[0]?.closed).toBe(true);
+    expect(await group.exchange(permitFor('late.example.com'))).toMatchObject({ kind: 'failure', reason: 'unreachable' });
+  });
+
+  test('a retired group on which nothing waits closes at once, one that is kept busy after its patience', async () => {
+    const idle = timedGroup([10]);
+    idle.group.retire();
+    expect(idle.upstreams[0]?.closed).toBe(true);
+    const busy = timedGroup(['silent']);
+    void busy.group.exchange(permitFor('www.example.com'));
+    busy.group.retire();
+    for (let second = 0; second < 4; second++) {
+      void busy.group.exchange(permitFor(`${second}.example.com`));
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    expect(busy.upstreams[0]?.closed).toBe(false);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(busy.upstreams[0]?.closed).toBe(true);
+  });
 });

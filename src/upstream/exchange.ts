@@ -1,0 +1,182 @@
+/**
+ * One question on its way through a group: whom it is put to next, when, and what ends it. Every try repeats the permit's question.
+ * Which upstreams there are, in which order, and what is learned about them is `group.ts`.
+ */
+import type { SendPermit } from '../pipeline/permit.ts';
+import type { Clock, ExchangeResult, UpstreamFailure, UpstreamResponse } from '../pipeline/ports.ts';
+import { RCODE } from '../wire/codes.ts';
+import type { ParsedResponse } from '../wire/response-parse.ts';
+import type { Attempt } from './upstream.ts';
+
+export interface ExchangeTimeouts {
+  /** How long a question waits for one upstream's answer; the last try gets what is left. */
+  readonly tryMs: number;
+  /** Patience of the whole exchange. */
+  readonly totalMs: number;
+}
+
+/** An upstream as one exchange sees it. */
+export interface Contender {
+  readonly url: string;
+  /** How long its answers usually take: with none after that, somebody is asked beside it. */
+  readonly waitMs: number;
+  /** Whether it may be asked now: not when it went down meanwhile. */
+  mayBeAsked(): boolean;
+  /** Never rejects for network reasons. */
+  ask(permit: SendPermit, timeoutMs: number): Promise<{ attempt: Attempt; latencyMs: number }>;
+}
+
+/** RFC 9520 §3.1: a question goes to one server over one transport at most three times. */
+const MAX_TRIES_PER_UPSTREAM = 3;
+
+/** The same when another upstream has answered with a failure: its datagram may be lost once, but somebody waits. */
+const MAX_TRIES_WITH_FAILURE = 2;
+
+/** Beyond one for each upstream: a lost datagram and its repeat, not rounds over all of them. */
+const FURTHER_TRIES = 2;
+
+/** Less than this is not worth a try: no answer from another network comes back in time. */
+const SHORTEST_TRY_MS = 20;
+
+/** What only this upstream may think: another one may do better. All else (NOERROR, NXDOMAIN, YXDOMAIN …) is the answer. */
+const FAILURE_RCODES = new Set<number>([RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED, RCODE.BADVERS]);
+
+export function isFailure(rcode: number): boolean {
+  return FAILURE_RCODES.has(rcode);
+}
+
+interface Entry {
+  readonly contender: Contender;
+  tries: number;
+  /** It has answered, if not usefully, or cannot be reached: asking again would bring the same. */
+  spent: boolean;
+}
+
+export interface Race {
+  /** The preferred one first. */
+  readonly contenders: readonly Contender[];
+  /** Asked together with the first, if not the first itself: an answer of theirs is as good. */
+  readonly beside: readonly Contender[];
+  readonly timeouts: ExchangeTimeouts;
+  readonly clock: Clock;
+  readonly isClosed: () => boolean;
+}
+
+/**
+ * Asks in order, the next one as soon as the last has failed or is silent for longer than usual, and takes the first usable answer
+ * of all who were asked. Resolves within `timeouts.totalMs`; rejects only for a bug.
+ */
+export function runExchange(race: Race, permit: SendPermit): Promise<ExchangeResult> {
+  return new Promise((resolve, reject) => new Exchange(race, permit, resolve, reject).start());
+}
+
+class Exchange {
+  readonly #race: Race;
+  readonly #permit: SendPermit;
+  readonly #resolve: (result: ExchangeResult) => void;
+  readonly #reject: (cause: unknown) => void;
+  readonly #entries: readonly Entry[];
+  readonly #deadlineMs: number;
+  #triesLeft: number;
+  #underWay = 0;
+  /** The newest try: its failure calls for the next one at once. */
+  #newest: Entry | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #ended = false;
+  /** A failure that an upstream answered, used if nothing better comes. */
+  #kept: ExchangeResult | null = null;
+  #failure: { reason: UpstreamFailure; detail: string } = { reason: 'all-down', detail: 'every upstream is known to be down' };
+
+  constructor(race: Race, permit: SendPermit, resolve: (result: ExchangeResult) => void, reject: (cause: unknown) => void) {
+    this.#race = race;
+    this.#permit = permit;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#entries = race.contenders.map((contender) => ({ contender, tries: 0, spent: false }));
+    this.#deadlineMs = race.clock.monotonicMs() + race.timeouts.totalMs;
+    this.#triesLeft = race.contenders.length + FURTHER_TRIES;
+  }
+
+  start(): void {
+    const first = this.#entries[0]?.contender;
+    for (const entry of this.#entries) {
+      if (entry.contender !== first && this.#race.beside.includes(entry.contender)) this.#put(entry, this.#race.timeouts.tryMs);
+    }
+    this.#next();
+  }
+
+  /** Puts the question to the next upstream, or ends when nobody is left to ask or to wait for. */
+  #next(): void {
+    clearTimeout(this.#timer);
+    const leftMs = this.#deadlineMs - this.#race.clock.monotonicMs();
+    const entry = leftMs < SHORTEST_TRY_MS || this.#race.isClosed() ? undefined : this.#choose();
+    if (entry === undefined) {
+      this.#newest = null;
+      // With a failure in hand, nobody waits longer than usual for something better.
+      if (this.#underWay === 0 || this.#kept !== null) this.#end(this.#kept ?? { kind: 'failure', ...this.#failure });
+      return;
+    }
+    this.#triesLeft--;
+    this.#newest = entry;
+    const isLast = this.#triesLeft === 0 || entry.tries + 1 === MAX_TRIES_PER_UPSTREAM;
+    this.#put(entry, isLast ? leftMs : Math.min(this.#race.timeouts.tryMs, leftMs));
+    // RFC 6298 §5.5: repeats to the same upstream wait longer each time.
+    const waitMs = Math.min(entry.contender.waitMs * 2 ** (entry.tries - 1), this.#race.timeouts.tryMs);
+    if (!this.#ended) this.#timer = setTimeout(() => this.#next(), waitMs);
+  }
+
+  /** The one asked least, in order. */
+  #choose(): Entry | undefined {
+    if (this.#triesLeft === 0) return undefined;
+    const maxTries = this.#kept === null ? MAX_TRIES_PER_UPSTREAM : MAX_TRIES_WITH_FAILURE;
+    const open = this.#entries.filter(({ contender, tries, spent }) => !spent && tries < maxTries && contender.mayBeAsked());
+    return open.sort((a, b) => a.tries - b.tries)[0];
+  }
+
+  #put(entry: Entry, timeoutMs: number): void {
+    entry.tries++;
+    this.#underWay++;
+    entry.contender
+      .ask(this.#permit, timeoutMs)
+      .then(({ attempt, latencyMs }) => this.#settle(entry, attempt, latencyMs))
+      .catch((cause: unknown) => {
+        this.#ended = true;
+        clearTimeout(this.#timer);
+        this.#reject(cause);
+      });
+  }
+
+  #settle(entry: Entry, attempt: Attempt, latencyMs: number): void {
+    this.#underWay--;
+    if (this.#ended) return;
+    const answer = this.#judge(entry, attempt, latencyMs);
+    if (answer !== null) this.#end(answer);
+    else if (entry === this.#newest || this.#underWay === 0) this.#next();
+  }
+
+  /** The result that ends the exchange, or null after noting why the next upstream has to be asked. */
+  #judge(entry: Entry, attempt: Attempt, latencyMs: number): ExchangeResult | null {
+    const { url } = entry.contender;
+    if (attempt.kind === 'failure') {
+      entry.spent ||= attempt.reason !== 'timeout';
+      const reason = attempt.reason === 'overloaded' ? 'unreachable' : attempt.reason;
+      this.#failure = { reason, detail: `${url}: ${attempt.detail}` };
+      return null;
+    }
+    const result: ExchangeResult = { kind: 'response', response: usablePart(attempt.response), upstream: url, latencyMs };
+    if (!isFailure(attempt.response.rcode)) return result;
+    entry.spent = true;
+    this.#kept = result;
+    return null;
+  }
+
+  #end(result: ExchangeResult): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#resolve(result);
+  }
+}
+
+function usablePart({ rcode, answers, authority, authenticData }: ParsedResponse): UpstreamResponse {
+  return { rcode, answers, authority, authenticData };
+}
