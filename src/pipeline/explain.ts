@@ -24,7 +24,7 @@ export function explain(k: Pipeline, qname: QName, qtype: number, address: strin
     sessionState: k.quarantines.stateOf(sessionKey),
   };
   const classified = classifyName(policy, k.naming, qname, qtype);
-  const held = classified.kind === 'routed' ? heldAgainst(session, qname, classified, k.clock.monotonicMs()) : null;
+  const held = classified.kind === 'routed' ? heldAgainst(session, classified.name, classified, k.clock.monotonicMs()) : null;
   if (classified.kind !== 'routed' || (qtype === RRTYPE.ANY && held === null)) {
     return {
       ...here,
@@ -38,7 +38,7 @@ export function explain(k: Pipeline, qname: QName, qtype: number, address: strin
       rule: null,
     };
   }
-  const judgement = judgeQuery(k, session, policy, classified, qname, qtype);
+  const judgement = judgeQuery(k, session, policy, classified, classified.name, qtype);
   const said = describe(judgement);
   return {
     ...here,

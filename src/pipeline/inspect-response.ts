@@ -21,7 +21,7 @@ export function inspectResponse(
   forwarded: boolean,
 ): DecisionRecord | null {
   const { session, policy, query } = context;
-  const finding = k.aliasRules.check(policy, routed, query.question.qname, query.question.qtype, answer.answers);
+  const finding = k.aliasRules.check(policy, routed, routed.name, query.question.qtype, answer.answers);
   if (finding === null) return null;
 
   const decision: DecisionRecord = {
@@ -37,7 +37,7 @@ export function inspectResponse(
     rule: finding.reason === 'rebinding' ? finding.address : finding.entry.rule,
     score: 0,
     signals: [],
-    qname: toPresentation(query.question.qname),
+    qname: toPresentation(routed.name),
     qtype: typeName(query.question.qtype),
     parent: '',
     leakBits: 0,

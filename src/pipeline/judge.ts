@@ -178,7 +178,7 @@ function judgeBehindSuffix(k: Judging, session: Session, policy: Policy, outer: 
   if (outer.underSearchSuffix === null) return null;
   const bare = classifyName(policy, k.naming, outer.underSearchSuffix, qtype);
   if (bare.kind !== 'routed') return null;
-  const judgement = judge(k, session, policy, bare, outer.underSearchSuffix, qtype);
+  const judgement = judge(k, session, policy, bare, bare.name, qtype);
   return refuses(judgement) ? judgement : null;
 }
 

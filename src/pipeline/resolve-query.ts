@@ -14,6 +14,7 @@ import type { Session } from '../session/session.ts';
 import { EDE, RCODE, RRTYPE } from '../wire/codes.ts';
 import { MAX_MESSAGE_OCTETS } from '../wire/header.ts';
 import { decodeQuery, type Query } from '../wire/query-decode.ts';
+import type { ResourceRecord } from '../wire/record.ts';
 import { encodeResponse, MIN_UDP_PAYLOAD_OCTETS, type ResponseContent, udpLimit } from '../wire/response.ts';
 import { admit } from './admit.ts';
 import { actOn, actOnLookUp } from './apply-mode.ts';
@@ -112,15 +113,18 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
   if (classified.kind === 'local')
     return respondLocally(k, context, { rcode: classified.rcode, answers: classified.answers, authority: classified.authority });
 
+  // A record of ours may lead elsewhere: its target is what is judged, paid for and sent, as if it had been asked for.
+  const { name } = classified;
+
   // A refusal by score or budget holds for all types of the name: otherwise AAAA could disagree with the A asked a moment before.
-  const held = heldAgainst(session, qname, classified, startedMs);
+  const held = heldAgainst(session, name, classified, startedMs);
   if (held !== null) return respond(k, context, refusal(k, context, held.decision, 'name'), 'refused');
 
   // RFC 8482: ANY is answered here; a tunnel gets no type that asks for everything.
   if (qtype === RRTYPE.ANY) return respondLocally(k, context, answerAny(qname));
 
   // 6.-9. checkQuarantine, lookUp, assess, decide: pure, and the same code as `explain`.
-  const judgement = judgeQuery(k, session, policy, classified, qname, qtype);
+  const judgement = judgeQuery(k, session, policy, classified, name, qtype);
   const acting = actOn(k, policy, source.address, judgement.verdict);
 
   // Observed or not, what was asked counts towards the session's picture: a refused attempt is evidence as well.
@@ -133,7 +137,7 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
   if (acting.kind === 'refuse') {
     // Not where a name behind a search suffix is new: that one is asked for by itself a moment later.
     if (judgement.verdict.reason === 'first-contact' && judgement.firstContact) askAge(k, context, judgement);
-    if (noted !== null && holds(acting)) session.hold(qname, { decision: noted.decision, untilMs: startedMs + HOLD_MS });
+    if (noted !== null && holds(acting)) session.hold(name, { decision: noted.decision, untilMs: startedMs + HOLD_MS });
     return respond(k, context, refusal(k, context, decisionOf(noted), acting.refuseAs ?? 'name'), 'refused');
   }
 
@@ -231,13 +235,20 @@ function answerFrom(
     context,
     {
       rcode: result.rcode,
-      answers: dnssecOk ? result.answers : withoutDnssec(result.answers, qtype),
+      answers: behindAliases(routed, dnssecOk ? result.answers : withoutDnssec(result.answers, qtype), ageSeconds),
       authority: dnssecOk ? result.authority : withoutDnssec(result.authority, null),
-      authenticData: result.authenticData && k.groupsTrustedForAd.has(routed.group),
+      // Nobody has signed aliases of ours (RFC 4035 §3.2.3).
+      authenticData: result.authenticData && k.groupsTrustedForAd.has(routed.group) && routed.aliases.length === 0,
       ttlOffsetSeconds: ageSeconds,
     },
     action,
   );
+}
+
+/** Begins with the records of ours that led to the name; unlike a cached answer, they have not grown older. */
+function behindAliases({ aliases }: RoutedName, answers: readonly ResourceRecord[], ageSeconds: number): readonly ResourceRecord[] {
+  if (aliases.length === 0) return answers;
+  return [...aliases.map((alias) => ({ ...alias, ttlSeconds: alias.ttlSeconds + ageSeconds })), ...answers];
 }
 
 /** What needs no judgement goes into the query log only. */
@@ -266,13 +277,14 @@ function answerUnverified(k: Pipeline, query: Query, policy: Policy, sessionKey:
   if (classified.kind === 'local') {
     content = { rcode: classified.rcode, answers: classified.answers, authority: classified.authority, truncated: true };
   } else if (classified.kind === 'routed' && isPermitted(classified) && policy.allowedTypes.has(qtype) && !quarantined) {
-    const entry = k.cache.peek(classified.group, qname, qtype, startedMs);
-    if (entry !== null && k.aliasRules.check(policy, classified, qname, qtype, entry.answers) === null) {
+    const entry = k.cache.peek(classified.group, classified.name, qtype, startedMs);
+    if (entry !== null && k.aliasRules.check(policy, classified, classified.name, qtype, entry.answers) === null) {
+      const ageSeconds = Math.floor((startedMs - entry.storedAtMs) / 1000);
       content = {
         rcode: entry.rcode,
-        answers: withoutDnssec(entry.answers, qtype),
+        answers: behindAliases(classified, withoutDnssec(entry.answers, qtype), ageSeconds),
         authority: [],
-        ttlOffsetSeconds: Math.floor((startedMs - entry.storedAtMs) / 1000),
+        ttlOffsetSeconds: ageSeconds,
         truncated: true,
       };
     }

@@ -1,8 +1,9 @@
 /**
  * Stage 5: what kind of name this is, by the config and the standards alone. Pure; the same for a query, `explain` and `score`.
  *
- * Order: feedback names (nobody may route them), records, the longest zone, special-use names (so records and zones beat the
- * built-ins), then the lists. In the lists an allow entry wins over a block entry, as in Blocky and AdGuard Home. A trusted zone
+ * Order: feedback names (nobody may route them), records and hosts files, the longest zone, special-use names (so what the operator wrote
+ * beats the built-ins), then the lists. A record that is an alias of a name elsewhere sends the question on: its target is classified,
+ * and later judged and paid for, as if it had been asked for. In the lists an allow entry wins over a block entry, as in Blocky and AdGuard Home. A trusted zone
  * needs no allow entry, but a block entry below it still blocks: the operator wrote both, and the block is the more specific wish.
  *
  * Who vouches for a name, the first that does: a trusted zone, an allow entry, the table of legitimate encoders (or the form of a
@@ -16,14 +17,15 @@ import { isAtOrBelow, labelCount, labelsOf, type QName, requireName, toPresentat
 import { soaRecord } from '../wire/rdata.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 import { isPrivate } from './address-set.ts';
-import { LocalRecords } from './local-records.ts';
+import { type HostsNames, NO_HOSTS } from './hosts-file.ts';
+import { type LocalAnswer, LocalRecords } from './local-records.ts';
 import { NameTrie } from './name-trie.ts';
 import type { ListEntry, Policy } from './policy.ts';
 import type { PopularDomains } from './popular-domains.ts';
 import { isReverseOfAddress, registrableDomain } from './registrable-domain.ts';
 import { SearchSuffixes } from './search-suffix.ts';
 import { loadShippedNames, type ShippedNames } from './shipped-names.ts';
-import { isPrivateRelay, isPrivateTopLevel, privateTopLevel, specialUse } from './special-use.ts';
+import { isPrivateRelay, isPrivateTopLevel, NEGATIVE_TTL_SECONDS, privateTopLevel, specialUse, typeMatters } from './special-use.ts';
 
 /** What a session asks about itself, below `kennel.internal`. */
 export type FeedbackTopic =
@@ -45,6 +47,10 @@ export interface LocalName {
 
 export interface RoutedName {
   readonly kind: 'routed';
+  /** The name that is judged, paid for and asked: the question's, or the one that records of ours lead to. */
+  readonly name: QName;
+  /** The records that led there, in order; the answer begins with them. */
+  readonly aliases: readonly ResourceRecord[];
   /** Id of the upstream group: `default`, `lan`, or `zone:NAME`. */
   readonly group: string;
   readonly standing: Standing;
@@ -80,28 +86,33 @@ export interface Naming {
   readonly siteGroup: string | null;
   readonly popular: PopularDomains;
   readonly shipped: ShippedNames;
-  /** What was found out before; policies and naming never change, new ones are made instead. */
-  readonly ways: WeakMap<Policy, Map<QName, RoutedName>>;
+  /** What was found out before; policies and naming never change but for the hosts files, new ones are made instead. */
+  readonly ways: WeakMap<Policy, Ways>;
+}
+
+/** Where names go, as long as no hosts file changes. */
+interface Ways {
+  readonly version: object;
+  readonly byName: Map<QName, RoutedName>;
 }
 
 export const DEFAULT_GROUP = 'default';
 /** Asked for names of this site, where the config has `lanUpstreams`. */
 export const LAN_GROUP = 'lan';
 
-/** Negative answers made here; short, because a record may be added. */
-const NEGATIVE_TTL_SECONDS = 60;
-
 export function compileNaming(
   config: Pick<Config, 'records' | 'zones' | 'searchSuffixes' | 'upstreams' | 'lanUpstreams'>,
   popular: PopularDomains,
   shipped: ShippedNames = loadShippedNames(),
+  hosts: HostsNames = NO_HOSTS,
 ): Naming {
+  const zoneNames = config.zones.map(({ name }) => requireName(name));
   const zones = new NameTrie<Zone>();
   for (const { name, trusted } of config.zones) {
     zones.add({ kind: 'any-depth', base: requireName(name) }, { group: zoneGroup(name), trusted });
   }
   return {
-    records: new LocalRecords(config.records),
+    records: new LocalRecords(config.records, zoneNames, hosts),
     zones,
     searchSuffixes: new SearchSuffixes([...config.searchSuffixes, ...config.zones.map((zone) => zone.name)]),
     siteGroup: siteGroup(config),
@@ -132,35 +143,58 @@ function zoneGroup(name: string): string {
 const REMEMBERED_WAYS = 4096;
 
 export function classifyName(policy: Policy, naming: Naming, qname: QName, qtype: number): ClassifiedName {
-  let ways = naming.ways.get(policy);
-  if (ways === undefined) {
-    ways = new Map();
-    naming.ways.set(policy, ways);
-  }
+  const ways = waysOf(policy, naming);
   const known = ways.get(qname);
   if (known !== undefined) return known;
   const classified = classify(policy, naming, qname, qtype);
-  // Where a name is routed, its type decides nothing, unless it is a single label or a list says so.
-  if (classified.kind === 'routed' && labelCount(qname) > 1 && !policy.dependsOnType(qname)) {
+  if (classified.kind === 'routed' && classified.aliases.length === 0 && !typeMatters(qname) && !policy.dependsOnType(qname)) {
     if (ways.size >= REMEMBERED_WAYS) ways.clear();
     ways.set(qname, classified);
   }
   return classified;
 }
 
+function waysOf(policy: Policy, naming: Naming): Map<QName, RoutedName> {
+  const known = naming.ways.get(policy);
+  if (known !== undefined && known.version === naming.records.version) return known.byName;
+  const ways: Ways = { version: naming.records.version, byName: new Map() };
+  naming.ways.set(policy, ways);
+  return ways.byName;
+}
+
 function classify(policy: Policy, naming: Naming, qname: QName, qtype: number): ClassifiedName {
   const topic = feedbackTopic(qname);
   if (topic !== null) return { kind: 'feedback', topic };
 
-  const answers = naming.records.answer(qname, qtype);
-  if (answers !== null) return local(qname, RCODE.NOERROR, answers);
+  const here = naming.records.answer(qname, qtype);
+  if (here === null) return elsewhere(policy, naming, qname, qtype);
+  switch (here.kind) {
+    case 'answered':
+      return answered(qname, qtype, here);
+    case 'leads-on': {
+      const { aliases, target } = here;
+      const found = elsewhere(policy, naming, target, qtype);
+      return found.kind === 'routed' ? { ...found, aliases } : { ...found, answers: [...aliases, ...found.answers] };
+    }
+    case 'endless':
+      throw new Error('aliases without an end passed the check of the config');
+  }
+}
 
+/** ANY is answered with what every name has (RFC 8482 §4.2), also for names of our own. */
+function answered(qname: QName, qtype: number, { rcode, aliases, answers, owner }: LocalAnswer & { kind: 'answered' }): LocalName {
+  if (qtype === RRTYPE.ANY && rcode === RCODE.NOERROR) return { kind: 'local', ...answerAny(qname) };
+  return local(owner, rcode, answers, aliases);
+}
+
+/** A name that no record and no hosts file has. */
+function elsewhere(policy: Policy, naming: Naming, qname: QName, qtype: number): LocalName | RoutedName {
   const zone = naming.zones.match(qname);
   if (zone !== null) return route(policy, naming, qname, qtype, zone, true);
 
   const special = specialUse(qname, qtype);
-  if (special?.kind === 'answer') return local(qname, special.rcode, special.answers);
-  if (special?.kind === 'site' && naming.siteGroup === null) return local(qname, RCODE.NXDOMAIN, []);
+  const answeredHere = special?.kind === 'answer' || (special?.kind === 'site' && naming.siteGroup === null);
+  if (answeredHere) return local(qname, special.rcode, special.answers);
   // Apple asks for this answer where a network does not want its resolver gone around.
   const relayRefused = policy.refuseDohEndpoints && isPrivateRelay(qname) && policy.matchAllow(qname, qtype) === null;
   if (relayRefused) return local(qname, RCODE.NXDOMAIN, []);
@@ -170,9 +204,10 @@ function classify(policy: Policy, naming: Naming, qname: QName, qtype: number): 
   return route(policy, naming, qname, qtype, { group: siteGroup ?? DEFAULT_GROUP, trusted: false }, ofThisSite);
 }
 
-function local(qname: QName, rcode: number, answers: readonly ResourceRecord[]): LocalName {
+/** An SOA where the answer has nothing but the aliases on the way (RFC 2308 §2). */
+function local(qname: QName, rcode: number, answers: readonly ResourceRecord[], aliases: readonly ResourceRecord[] = []): LocalName {
   const authority = answers.length > 0 ? [] : [soaRecord(qname, NEGATIVE_TTL_SECONDS, NEGATIVE_TTL_SECONDS)];
-  return { kind: 'local', rcode, answers, authority };
+  return { kind: 'local', rcode, answers: [...aliases, ...answers], authority };
 }
 
 function route(policy: Policy, naming: Naming, qname: QName, qtype: number, { group, trusted }: Zone, ofThisSite: boolean): RoutedName {
@@ -181,6 +216,8 @@ function route(policy: Policy, naming: Naming, qname: QName, qtype: number, { gr
   const listing = listingOf(policy, allow, block, trusted);
   return {
     kind: 'routed',
+    name: qname,
+    aliases: [],
     group,
     ...vouchedBy(naming, qname, trusted, allow),
     listing,

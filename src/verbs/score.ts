@@ -54,7 +54,7 @@ function scoreOne(k: Judging, session: Session, policy: Policy, qname: QName, qt
     const said = { qname: toPresentation(qname), qtype: typeName(qtype), registrableDomain: null, score: 0, signals: [], leakBits: 0 };
     return { ...said, verdict: 'allow', reason: 'local', policy: policy.name };
   }
-  const judgement = judge(k, session, policy, classified, qname, qtype);
+  const judgement = judge(k, session, policy, classified, classified.name, qtype);
   session.profile.record(judgement.asked, judgement.assessment.score);
   session.trail.record(judgement.domain.parent, judgement.domain.labels, judgement.searched);
   const { kind } = judgement.verdict;
