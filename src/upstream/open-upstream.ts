@@ -1,5 +1,6 @@
 /** Turns an upstream's URL into the upstream over its transport. Opens no socket: that happens with the first question. */
 import type { Clock } from '../pipeline/ports.ts';
+import { ForgeryGuards } from './forgery-guards.ts';
 import type { Random16 } from './random16.ts';
 import { createTcpUpstream } from './tcp-upstream.ts';
 import { createUdpUpstream } from './udp-upstream.ts';
@@ -24,6 +25,7 @@ export function openUpstream(url: UpstreamUrl, clock: Clock, random16: Random16,
 }
 
 /** An upstream whose address is known. */
-function openPinned(url: PinnedUpstream, clock: Clock, random16: Random16, _options: UpstreamOptions): Upstream {
-  return url.transport === 'udp' ? createUdpUpstream(url, clock, random16) : createTcpUpstream(url, random16);
+function openPinned(url: PinnedUpstream, clock: Clock, random16: Random16, options: UpstreamOptions): Upstream {
+  const guards = new ForgeryGuards(options, random16, clock);
+  return url.transport === 'udp' ? createUdpUpstream(url, random16, guards) : createTcpUpstream(url, random16, guards);
 }

@@ -3,7 +3,7 @@
  * neither two questions nor a late answer can be mistaken for one another. Knows no transport.
  */
 import type { SendPermit } from '../pipeline/permit.ts';
-import type { ResponseReading } from '../wire/response-parse.ts';
+import type { Marks } from './forgery-guards.ts';
 import type { Random16 } from './random16.ts';
 import type { Attempt } from './upstream.ts';
 
@@ -11,11 +11,17 @@ export interface PendingQuery {
   readonly permit: SendPermit;
   /** How often it has been moved to another socket; when that happens is the transport's rule. */
   moves: number;
+  /** How often it has been asked once more because its answer wanted that. */
+  repeats: number;
+  /** What it was last sent with, for the answer to repeat. */
+  marks: Marks;
   /** Takes the query off the socket it waits on; null while it waits on none. */
   leaveSocket: ((timedOut: boolean) => void) | null;
   /** Ends the query; only the first call has an effect. */
   settle(attempt: Attempt): void;
 }
+
+const NO_MARKS: Marks = { spelling: null, cookie: null };
 
 /** Calls `place` with a query that ends by itself, as a time-out, after `timeoutMs`. */
 export function askWithin(timeoutMs: number, permit: SendPermit, place: (query: PendingQuery) => void): Promise<Attempt> {
@@ -27,6 +33,8 @@ export function askWithin(timeoutMs: number, permit: SendPermit, place: (query: 
     const query: PendingQuery = {
       permit,
       moves: 0,
+      repeats: 0,
+      marks: NO_MARKS,
       leaveSocket: null,
       settle(attempt) {
         clearTimeout(timer);
@@ -38,9 +46,9 @@ export function askWithin(timeoutMs: number, permit: SendPermit, place: (query: 
   });
 }
 
-/** What a message that belongs to the query (right source, ID and question) means for it. */
-export function attemptFrom(reading: ResponseReading): Attempt {
-  return reading.kind === 'response' ? reading : { kind: 'failure', reason: 'malformed', detail: reading.detail };
+/** The end of a query whose answer (right source, ID and question) cannot be used. */
+export function unusable(detail: string): Attempt {
+  return { kind: 'failure', reason: 'malformed', detail };
 }
 
 /** The queries of one socket. */

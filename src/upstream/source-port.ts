@@ -1,19 +1,22 @@
 /**
  * One UDP socket, connected to one upstream from a random ephemeral port (RFC 5452 §9.2), and the queries waiting on it.
- * Owns matching (source, ID, question) and its own retirement; which socket a query takes is `udp-upstream.ts`.
+ * Owns matching (source, ID, question, and the marks a question was sent with) and its own retirement; which socket a query takes is
+ * `udp-upstream.ts`.
  */
 import dgram from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { readUint16 } from '../wire/octets.ts';
 import { encodeUpstreamQuery } from '../wire/query-encode.ts';
-import { parseResponse } from '../wire/response-parse.ts';
-import { attemptFrom, PendingQueries, type PendingQuery } from './pending-query.ts';
+import { type ParsedResponse, parseResponse } from '../wire/response-parse.ts';
+import type { ForgeryGuards } from './forgery-guards.ts';
+import { PendingQueries, type PendingQuery, unusable } from './pending-query.ts';
 import type { Random16 } from './random16.ts';
 import type { PinnedUpstream } from './upstream-url.ts';
 
 /** What a source port needs from the pool it belongs to. */
 export interface SourcePortOwner {
   readonly random16: Random16;
+  readonly guards: ForgeryGuards;
   /** A message arrived that answers nothing asked here. */
   onStray(): void;
   /** The port takes no more queries. */
@@ -22,6 +25,8 @@ export interface SourcePortOwner {
   onClosed(port: SourcePort): void;
   /** The port was given up because of forged answers; these queries need another one. */
   onFlooded(queries: PendingQuery[]): void;
+  /** The query has left this port and has to be asked once more: its answer was no proof, was truncated, or asked for it. */
+  onAskAgain(query: PendingQuery, over: 'udp' | 'tcp'): void;
 }
 
 /** A port is worth guessing only while it lives (RFC 5452 §9.2); the shorter and the less used, the less a guess is worth. */
@@ -38,7 +43,8 @@ export class SourcePort {
   readonly #queries = new PendingQueries();
   readonly #retireTimer: NodeJS.Timeout;
   /** Queries placed before the socket was connected; null from then on. */
-  #unsent: Uint8Array[] | null = [];
+  #unsent: { readonly id: number; readonly query: PendingQuery }[] | null = [];
+  #localAddress = '';
   #peerAddress = '';
   #strays = 0;
   #retired = false;
@@ -61,10 +67,9 @@ export class SourcePort {
   /** Asks the query's question from this port: one of the two places where octets go to an upstream. */
   ask(query: PendingQuery): void {
     const id = this.#queries.add(query, this.#owner.random16, () => this.#closeIfDone());
-    const packet = encodeUpstreamQuery(id, query.permit.qname, query.permit.qtype);
     if (this.#queries.asked >= MAX_QUERIES_PER_PORT) this.retire();
-    if (this.#unsent === null) this.#send(packet);
-    else this.#unsent.push(packet);
+    if (this.#unsent === null) this.#send(id, query);
+    else this.#unsent.push({ id, query });
   }
 
   /** Takes no more queries; the socket closes once those waiting have ended. */
@@ -85,15 +90,19 @@ export class SourcePort {
   }
 
   #connected(): void {
-    const packets = this.#unsent ?? [];
+    const placed = this.#unsent ?? [];
     this.#unsent = null;
     if (this.#closed) return;
     this.#peerAddress = this.#socket.remoteAddress().address;
-    for (const packet of packets) this.#send(packet);
+    this.#localAddress = this.#socket.address().address;
+    // Those that ended meanwhile are not asked any more.
+    for (const { id, query } of placed) if (this.#queries.find(id) === query) this.#send(id, query);
   }
 
-  #send(packet: Uint8Array): void {
-    this.#socket.send(packet, (error) => {
+  #send(id: number, query: PendingQuery): void {
+    const { qname, qtype } = query.permit;
+    query.marks = this.#owner.guards.marksFor(qname, this.#localAddress);
+    this.#socket.send(encodeUpstreamQuery(id, qname, qtype, query.marks), (error) => {
       if (error !== null) this.#fail(error);
     });
   }
@@ -107,7 +116,22 @@ export class SourcePort {
     // Whoever guesses the ID still has to know the question; in both cases the honest answer may yet come.
     const reading = query === 'unknown' ? null : parseResponse(message, query.permit);
     if (query === 'unknown' || reading === null || reading.kind === 'mismatch') this.#noteStray();
-    else query.settle(attemptFrom(reading));
+    else if (reading.kind === 'response') this.#accept(query, message, reading.response);
+    else query.settle(unusable(reading.detail));
+  }
+
+  /** An answer whose source, ID and question are right. */
+  #accept(query: PendingQuery, message: Uint8Array, response: ParsedResponse): void {
+    const verdict = this.#owner.guards.judgeDatagram(query.marks, message, response);
+    if (verdict === 'believed' && !response.truncated) {
+      query.settle({ kind: 'response', response });
+      return;
+    }
+    if (verdict !== 'stray') {
+      query.leaveSocket?.(false);
+      this.#owner.onAskAgain(query, verdict === 'ask-again' ? 'udp' : 'tcp');
+    }
+    if (verdict === 'stray' || verdict === 'ask-over-tcp') this.#noteStray();
   }
 
   #noteStray(): void {

@@ -1,16 +1,31 @@
 /**
- * One TCP connection to an upstream: pipelined queries, answers in any order (RFC 7766 §6.2.1.1, §7), framing by two-octet lengths.
- * Owns matching and its own retirement; which connection a query takes is `tcp-upstream.ts`.
+ * One stream to an upstream, TCP or TLS on it: pipelined queries, answers in any order (RFC 7766 §6.2.1.1, §7; RFC 7858 §3.3), framing
+ * by two-octet lengths. Owns matching and its own retirement. How the stream is opened is the `StreamKind`'s, which one a query takes
+ * the pool's.
  */
-import net from 'node:net';
+import type net from 'node:net';
 import { MessageReader } from '../wire/message-reader.ts';
 import { readUint16, writeUint16 } from '../wire/octets.ts';
 import { encodeUpstreamQuery } from '../wire/query-encode.ts';
-import { parseResponse } from '../wire/response-parse.ts';
-import { attemptFrom, PendingQueries, type PendingQuery } from './pending-query.ts';
+import { type ParsedResponse, parseResponse } from '../wire/response-parse.ts';
+import type { ForgeryGuards } from './forgery-guards.ts';
+import { PendingQueries, type PendingQuery, unusable } from './pending-query.ts';
 import type { Random16 } from './random16.ts';
-import { MAX_PORT_AGE_MS, MAX_QUERIES_PER_PORT } from './source-port.ts';
-import type { PinnedUpstream } from './upstream-url.ts';
+
+/** What differs between streams. */
+export interface StreamKind {
+  /** Starts to open a stream. `onReady` runs once the peer is who it has to be: not an octet of a question is written before. */
+  open(onReady: () => void): net.Socket;
+  /** What an error of the socket means, without a word of the peer's. */
+  describe(error: NodeJS.ErrnoException): string;
+  readonly guards: ForgeryGuards;
+  /** Queries are padded to a multiple of this; 0: not padded. */
+  readonly blockOctets: number;
+  /** A connection takes no more queries after so many, after this time, or when it has waited for nothing for so long. */
+  readonly maxQueries: number;
+  readonly maxAgeMs: number;
+  readonly maxIdleMs: number;
+}
 
 /** What a connection needs from the pool it belongs to. */
 export interface TcpConnectionOwner {
@@ -19,62 +34,105 @@ export interface TcpConnectionOwner {
   onStray(): void;
   /** The connection takes no more queries. */
   onRetired(connection: TcpConnection): void;
-  /** The connection is gone; these queries got no answer. `established`: it had been open, so another one may do better. */
-  onLost(connection: TcpConnection, unanswered: PendingQuery[], established: boolean, detail: string): void;
+  /** The answer asks for the question once more. */
+  onAskAgain(query: PendingQuery): void;
+  /** The connection is gone; these queries got no answer. */
+  onLost(connection: TcpConnection, unanswered: PendingQuery[], detail: string): void;
 }
 
+/**
+ * A stream that does not open within an exchange's patience is given up. Until then it is kept even if all its queries run out of
+ * theirs: on a slow line the next question finds it open, instead of starting the same handshake again.
+ */
+export const OPEN_PATIENCE_MS = 4_500;
+
 export class TcpConnection {
+  readonly #kind: StreamKind;
   readonly #owner: TcpConnectionOwner;
   readonly #socket: net.Socket;
   readonly #queries = new PendingQueries();
   readonly #reader = new MessageReader();
-  readonly #retireTimer: NodeJS.Timeout;
-  #established = false;
+  readonly #openTimer: NodeJS.Timeout;
+  readonly #ageTimer: NodeJS.Timeout;
+  #idleTimer: NodeJS.Timeout | undefined;
+  /** Queries placed before the stream was ready; null from then on. */
+  #unsent: { readonly id: number; readonly query: PendingQuery }[] | null = [];
+  #answered = 0;
   #retired = false;
   #lost = false;
 
-  constructor(url: PinnedUpstream, owner: TcpConnectionOwner) {
+  constructor(kind: StreamKind, owner: TcpConnectionOwner) {
+    this.#kind = kind;
     this.#owner = owner;
-    this.#socket = net.connect({ host: url.address, port: url.port, noDelay: true });
-    this.#socket.on('connect', () => {
-      this.#established = true;
-    });
-    this.#socket.on('data', (chunk) => this.#receive(chunk));
-    this.#socket.on('error', (error) => this.#lose(error.message));
+    this.#openTimer = laterUnref(() => this.#lose(`no connection in ${OPEN_PATIENCE_MS} ms`), OPEN_PATIENCE_MS);
+    this.#ageTimer = laterUnref(() => this.retire(), kind.maxAgeMs);
+    this.#socket = kind.open(() => this.#ready());
+    this.#socket.on('data', (chunk: Uint8Array) => this.#receive(chunk));
+    this.#socket.on('error', (error) => this.#lose(kind.describe(error)));
     this.#socket.on('close', () => this.#lose('the upstream closed the connection'));
     this.#socket.unref();
-    this.#retireTimer = setTimeout(() => this.retire(), MAX_PORT_AGE_MS);
-    this.#retireTimer.unref();
   }
 
-  /** Asks the query's question on this connection: one of the two places where octets go to an upstream. */
+  /** Whether questions may be written: the peer is connected, and proven where it has to be. */
+  get isReady(): boolean {
+    return this.#unsent === null;
+  }
+
+  /** Messages that answered something asked here. */
+  get answered(): number {
+    return this.#answered;
+  }
+
+  /** Asks the query's question on this connection: one of the places where octets go to an upstream. */
   ask(query: PendingQuery): void {
+    clearTimeout(this.#idleTimer);
+    const answeredBefore = this.#answered;
     const id = this.#queries.add(query, this.#owner.random16, (timedOut) => {
-      // Silence speaks against the connection: it must not take the next query.
-      if (timedOut) this.retire();
-      this.#closeIfDone();
+      // Silence speaks against a connection on which nothing came since: it must not take the next query.
+      if (timedOut && this.isReady && this.#answered === answeredBefore) this.retire();
+      this.#afterQuery();
     });
-    const packet = encodeUpstreamQuery(id, query.permit.qname, query.permit.qtype);
-    // Length and message in one segment (RFC 7766 §8).
-    const framed = new Uint8Array(2 + packet.length);
-    writeUint16(framed, 0, packet.length);
-    framed.set(packet, 2);
-    if (this.#queries.asked >= MAX_QUERIES_PER_PORT) this.retire();
-    this.#socket.write(framed);
+    if (this.#unsent === null) this.#send(id, query);
+    else this.#unsent.push({ id, query });
+    if (this.#queries.asked >= this.#kind.maxQueries) this.retire();
   }
 
   /** Takes no more queries; the connection closes once those waiting have ended. */
   retire(): void {
     if (this.#retired) return;
     this.#retired = true;
-    clearTimeout(this.#retireTimer);
+    clearTimeout(this.#ageTimer);
     this.#owner.onRetired(this);
-    this.#closeIfDone();
+    this.#afterQuery();
   }
 
   /** Closes now; queries still waiting are handed to `onLost`. */
   close(detail: string): void {
     this.#lose(detail);
+  }
+
+  #ready(): void {
+    const placed = this.#unsent ?? [];
+    this.#unsent = null;
+    clearTimeout(this.#openTimer);
+    if (this.#lost) return;
+    // One segment, and over TLS one record, for what has gathered.
+    this.#socket.cork();
+    // Those that ended meanwhile are not asked any more.
+    for (const { id, query } of placed) if (this.#queries.find(id) === query) this.#send(id, query);
+    this.#socket.uncork();
+    this.#afterQuery();
+  }
+
+  #send(id: number, query: PendingQuery): void {
+    const { qname, qtype } = query.permit;
+    query.marks = this.#kind.guards.marksFor(qname, this.#socket.localAddress ?? '');
+    const packet = encodeUpstreamQuery(id, qname, qtype, { ...query.marks, blockOctets: this.#kind.blockOctets });
+    // Length and message in one segment (RFC 7766 §8).
+    const framed = new Uint8Array(2 + packet.length);
+    writeUint16(framed, 0, packet.length);
+    framed.set(packet, 2);
+    this.#socket.write(framed);
   }
 
   #receive(chunk: Uint8Array): void {
@@ -93,11 +151,26 @@ export class TcpConnection {
   #accept(message: Uint8Array): boolean {
     const query = message.length < 2 ? 'unknown' : this.#queries.find(readUint16(message, 0));
     if (query === 'unknown') return false;
-    if (query === 'ended') return true;
-    const reading = parseResponse(message, query.permit);
-    if (reading.kind === 'mismatch') return false;
-    const truncated = reading.kind === 'response' && reading.response.truncated;
-    query.settle(truncated ? { kind: 'failure', reason: 'malformed', detail: 'truncated over TCP' } : attemptFrom(reading));
+    if (query !== 'ended') {
+      const reading = parseResponse(message, query.permit);
+      if (reading.kind === 'mismatch') return false;
+      if (reading.kind !== 'response') query.settle(unusable(reading.detail));
+      else if (!this.#believe(query, message, reading.response)) return false;
+    }
+    this.#answered++;
+    return true;
+  }
+
+  /** An answer whose ID and question are right; false when its cookie is not ours. */
+  #believe(query: PendingQuery, message: Uint8Array, response: ParsedResponse): boolean {
+    const verdict = this.#kind.guards.judgeStream(query.marks, message, response);
+    if (verdict === 'stray') return false;
+    if (response.truncated) query.settle(unusable('truncated over TCP'));
+    else if (verdict === 'believed') query.settle({ kind: 'response', response });
+    else {
+      query.leaveSocket?.(false);
+      this.#owner.onAskAgain(query);
+    }
     return true;
   }
 
@@ -106,11 +179,22 @@ export class TcpConnection {
     this.#lost = true;
     const unanswered = this.#queries.takeAll();
     this.retire();
+    clearTimeout(this.#openTimer);
+    clearTimeout(this.#idleTimer);
     this.#socket.destroy();
-    this.#owner.onLost(this, unanswered, this.#established, detail);
+    this.#owner.onLost(this, unanswered, detail);
   }
 
-  #closeIfDone(): void {
-    if (this.#retired && this.#queries.waiting === 0) this.#lose('retired');
+  /** A query has ended, or nothing more will come: closes, or waits for the next. */
+  #afterQuery(): void {
+    if (this.#lost || this.#queries.waiting > 0) return;
+    if (this.#retired) this.#lose('retired');
+    if (this.#lost || !this.isReady) return;
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = laterUnref(() => this.retire(), this.#kind.maxIdleMs);
   }
+}
+
+function laterUnref(act: () => void, milliseconds: number): NodeJS.Timeout {
+  return setTimeout(act, milliseconds).unref();
 }

@@ -1,12 +1,13 @@
 /**
- * An upstream over UDP, with TCP for truncated answers (RFC 1035 §4.2.1, RFC 7766 §5). Owns the pool of source ports: many are
- * open at a time and each query takes a random one, so that a forger has to guess the port as well as the ID (RFC 5452).
+ * An upstream over UDP, with TCP for answers that are truncated or cannot be believed (RFC 1035 §4.2.1, RFC 7766 §5). Owns the pool of
+ * source ports: many are open at a time and each query takes a random one, so that a forger has to guess the port as well as the ID
+ * (RFC 5452).
  */
-import type { Clock } from '../pipeline/ports.ts';
+import type { ForgeryGuards } from './forgery-guards.ts';
 import { askWithin, type PendingQuery } from './pending-query.ts';
 import type { Random16 } from './random16.ts';
 import { SourcePort, type SourcePortOwner } from './source-port.ts';
-import { createTcpUpstream } from './tcp-upstream.ts';
+import { createPlainPool } from './tcp-upstream.ts';
 import type { Upstream } from './upstream.ts';
 import type { PinnedUpstream } from './upstream-url.ts';
 
@@ -19,8 +20,11 @@ const MAX_SOCKETS = 256;
 /** How often forged answers may drive one query to another port; after that it just waits for its time-out. */
 const MAX_MOVES = 2;
 
-export function createUdpUpstream(url: PinnedUpstream, clock: Clock, random16: Random16): Upstream {
-  const tcp = createTcpUpstream(url, random16);
+/** An upstream that refuses the cookie it has just given (RFC 7873 §5.3) is asked over TCP. */
+const MAX_REPEATS = 1;
+
+export function createUdpUpstream(url: PinnedUpstream, random16: Random16, guards: ForgeryGuards): Upstream {
+  const tcp = createPlainPool(url, random16, guards);
   const slots: (SourcePort | null)[] = Array.from({ length: OPEN_PORTS }, () => null);
   const sockets = new Set<SourcePort>();
   let strayMessages = 0;
@@ -28,6 +32,7 @@ export function createUdpUpstream(url: PinnedUpstream, clock: Clock, random16: R
 
   const owner: SourcePortOwner = {
     random16,
+    guards,
     onStray: () => {
       strayMessages++;
     },
@@ -40,6 +45,11 @@ export function createUdpUpstream(url: PinnedUpstream, clock: Clock, random16: R
     },
     onFlooded: (queries) => {
       for (const query of queries) if (query.moves++ < MAX_MOVES) place(query);
+    },
+    onAskAgain: (query, over) => {
+      if (over === 'udp' && query.repeats++ < MAX_REPEATS) return place(query);
+      query.moves = 0;
+      tcp.place(query);
     },
   };
 
@@ -66,12 +76,7 @@ export function createUdpUpstream(url: PinnedUpstream, clock: Clock, random16: R
       return strayMessages + tcp.strayMessages;
     },
 
-    async ask(permit, timeoutMs) {
-      const startedMs = clock.monotonicMs();
-      const attempt = await askWithin(timeoutMs, permit, place);
-      if (attempt.kind === 'failure' || !attempt.response.truncated) return attempt;
-      return tcp.ask(permit, Math.max(0, timeoutMs - (clock.monotonicMs() - startedMs)));
-    },
+    ask: (permit, timeoutMs) => askWithin(timeoutMs, permit, place),
 
     close() {
       closed = true;

@@ -6,7 +6,7 @@ import { createUdpUpstream } from '../../../src/upstream/udp-upstream.ts';
 import type { Upstream } from '../../../src/upstream/upstream.ts';
 import { parseUpstreamUrl, pinned } from '../../../src/upstream/upstream-url.ts';
 import { addressesOf } from '../../../src/wire/rdata.ts';
-import { SkippingClock } from '../../lab/clocks.ts';
+import { unguarded } from '../../lab/guards.ts';
 import { permitFor } from '../../lab/permits.ts';
 import { a, garbage, type StubAuthority, type StubOptions, type StubReplyFunction, startStubAuthority } from '../../lab/stub-authority.ts';
 
@@ -23,7 +23,7 @@ async function lab(reply: StubReplyFunction, random16: Random16 = createRandom16
   const stub = await startStubAuthority({ ...options, reply });
   const url = parseUpstreamUrl(stub.url('udp'));
   if (url.kind === 'error') throw new Error(url.message);
-  const upstream = createUdpUpstream(pinned(url.url), new SkippingClock(), random16);
+  const upstream = createUdpUpstream(pinned(url.url), random16, unguarded());
   open.push(stub, upstream);
   const ask = (text: string, timeoutMs = 2000) => upstream.ask(permitFor(text), timeoutMs);
   return { stub, upstream, ask };
