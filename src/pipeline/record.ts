@@ -3,6 +3,7 @@
  * Owns what a record says; where it goes is the decision sink's.
  */
 import type { Verdict } from '../../scoring/decide.ts';
+import type { Signal } from '../../scoring/observation.ts';
 import { registrableDomain } from '../policy/registrable-domain.ts';
 import type { Session } from '../session/session.ts';
 import { RCODE, rcodeName, typeName } from '../wire/codes.ts';
@@ -38,8 +39,8 @@ export function note(k: Pipeline, context: QueryContext, judgement: Judgement, a
   const written = !refuses(acting.kind) || isWorthWriting(session, acting, nowMs);
   const decision: DecisionRecord = {
     ...describeBriefly(judgement),
-    // Half the work of a record, and what is not written needs none.
-    signals: written ? judgement.assessment.signals : [],
+    // Half the work of a record, and what is not written needs none; of a plain allow only what counted for something.
+    signals: written ? keptSignals(judgement, plain) : [],
     id: k.newId(),
     atMs: nowMs,
     session: session.key,
@@ -58,6 +59,10 @@ export function note(k: Pipeline, context: QueryContext, judgement: Judgement, a
   const noted: Noted = { decision, context, plain, open: written };
   if (refuses(acting.kind)) write(k, noted, refusalRcode(context, acting), false);
   return noted;
+}
+
+function keptSignals({ assessment: { signals } }: Judgement, plain: boolean): readonly Signal[] {
+  return plain ? signals.filter(({ contribution }) => contribution !== 0) : signals;
 }
 
 /** A quarantined session that goes on asking must not push other sessions' evidence out of the queue; all of it is counted. */

@@ -1,9 +1,11 @@
 /** The decision log: never in the way of a query, evidence before the rest, and the questions people ask of it. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { DecisionRecord } from '../../../src/pipeline/ports.ts';
 import { type DecisionOptions, type Decisions, openDecisions } from '../../../src/storage/decisions.ts';
+import { DECISION_MIGRATIONS } from '../../../src/storage/decisions-schema.ts';
 import { openMeters } from '../../../src/storage/meters.ts';
 import { sampleDecision } from './sample-records.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -113,6 +115,64 @@ describe('the decision log', () => {
     const kept = await decisions.recent({ limit: 1_000 });
     expect(kept).toHaveLength(100);
     expect(kept.at(-1)?.id).toBe('d-4900');
+  });
+
+  test('keeps no more octets than it may, and uses their room again', async () => {
+    const file = join(temporaryFolder(), 'decisions.sqlite');
+    const octets = 1_000_000;
+    const decisions = await open({ retention: { days: 10_000, rows: 1_000_000, octets } }, file);
+    for (let round = 0; round < 3; round++) {
+      for (let n = 0; n < 9_000; n++) decisions.record(sampleDecision(`d-${round}-${n}`, { atMs: 1_770_000_000_000 + n }));
+      await decisions.flush();
+      await decisions.upkeep();
+    }
+    const newest = await decisions.recent({ limit: 1 });
+    expect(idsOf(newest)).toEqual(['d-2-8999']);
+    const kept = (await decisions.recent({ limit: 100_000 })).length;
+    expect(kept).toBeGreaterThan(500);
+    expect(kept * 100).toBeLessThan(octets);
+    // One round over the bound at most: what was deleted leaves pages that the next round fills.
+    expect(statSync(file).size).toBeLessThan(6 * octets);
+  });
+
+  test('takes a new retention while it runs', async () => {
+    const decisions = await open({ retention: { days: 10_000, rows: 1_000, octets: 1e9 } });
+    for (let n = 0; n < 500; n++) decisions.record(sampleDecision(`d-${n}`));
+    await decisions.flush();
+    decisions.setRetention({ days: 10_000, rows: 10, octets: 1e9 });
+    await decisions.upkeep();
+    expect(await decisions.recent({ limit: 100 })).toHaveLength(10);
+  });
+
+  test('holds nothing up while another process has the file locked, says so, and writes the evidence afterwards', async () => {
+    const file = join(temporaryFolder(), 'decisions.sqlite');
+    const decisions = await open({ batchMs: 60_000 }, file);
+    const other = new Database(file);
+    onTestFinished(() => void other.close());
+    other.exec('BEGIN IMMEDIATE');
+    decisions.record(sampleDecision('plain'));
+    decisions.record(wouldRefuse('evidence'));
+    await decisions.flush();
+    expect(decisions.alarms()).toContainEqual(expect.stringMatching(/cannot be written: .*locked/));
+    other.exec('ROLLBACK');
+    await decisions.flush();
+    expect(idsOf(await decisions.recent({ limit: 9 }))).toEqual(['evidence']);
+    expect(decisions.alarms()).toEqual(['1 decisions were not kept']);
+  });
+
+  test('keeps what an earlier version wrote', async () => {
+    const file = join(temporaryFolder(), 'decisions.sqlite');
+    const old = new Database(file);
+    old.exec(String(DECISION_MIGRATIONS[0]));
+    old.pragma('user_version = 1');
+    old
+      .prepare(
+        `INSERT INTO decisions VALUES (1, 'd-1', 1, '10.0.0.5', 'p', 'observe', 'refuse', 'refuse', 0, 'blocked', NULL, 0, '[]', 'a.example', 'A', 'a.example', 0, 0, 'NXDOMAIN')`,
+      )
+      .run();
+    old.close();
+    const decisions = await open({}, file);
+    expect(await decisions.byId('d-1')).toMatchObject({ qname: 'a.example', durationMs: 0 });
   });
 
   test('keeps nothing for longer than it may', async () => {
