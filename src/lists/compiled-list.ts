@@ -1,0 +1,195 @@
+/**
+ * A list as queries ask it: up to sixteen million rules in flat arrays, found by open addressing over keyed hashes of the name and its
+ * parents and confirmed octet by octet, so no hash ever decides. Owns look-up and precedence; building is `compiled-builder.ts`.
+ *
+ * Of the rules that cover a name the most specific decides, by the length of its base; a rule for the name alone comes before one
+ * for the name and all below. In a list with `@@` or `$important` that holds within each rank only: an important exception beats an
+ * important rule, that an exception, that a rule. In RPZ the most specific always decides, as name servers do it.
+ */
+import { isAtOrBelow, labelCount, type QName, toPresentation } from '../wire/name.ts';
+import type { NameProbe } from './list-hash.ts';
+import type { ListReport } from './list-report.ts';
+import type { Reach, RuleCondition } from './list-rule.ts';
+
+/** Bits of an entry's flags: its reach in the lowest two. */
+export const FLAG = { REACH: 3, EXCEPTED: 4, IMPORTANT: 8, CONDITIONAL: 16, VOIDED: 32 } as const;
+
+export const REACHES: readonly Reach[] = ['exact', 'at-or-below', 'below'];
+const EXACT = 0;
+const BELOW = 2;
+
+/** A slot holds the entry's number plus one in its low bits (0: free) and the highest bits of its hash. */
+export const ENTRY_BITS = 24;
+const ENTRY_MASK = (1 << ENTRY_BITS) - 1;
+
+export const MAX_ENTRIES = ENTRY_MASK - 1;
+
+/** Nothing on the list covers the name. */
+export const NO_ENTRY = -1;
+
+/** The arrays of a compiled list. All lengths follow from `count`; flat, so that they can be stored, read back and sent to a thread. */
+export interface CompiledParts {
+  readonly count: number;
+  /** Wire form of the bases without the root octet, one behind the other. */
+  readonly names: Uint8Array;
+  /** Where each base starts in `names`; one more than entries. */
+  readonly offsets: Uint32Array;
+  /** Line of the source, from 1. */
+  readonly lines: Uint32Array;
+  /** `FLAG`. */
+  readonly flags: Uint8Array;
+  /** A power of two of them, at least one of them free. */
+  readonly slots: Uint32Array;
+  /** Conditions by entry. */
+  readonly conditions: ReadonlyMap<number, RuleCondition>;
+  /** Numbers of labels for which there is a rule that covers names below its base. */
+  readonly depths: readonly number[];
+  readonly report: ListReport;
+  /** `NameHasher.mark` of the seed the slots were filled with. */
+  readonly hashMark: string;
+}
+
+/** An entry for people and records. */
+export interface CompiledEntry {
+  readonly effect: 'listed' | 'excepted';
+  readonly reach: Reach;
+  readonly base: QName;
+  /** `a.b`; `**.a.b` with all below; `*.a.b` for what is below at any depth and not `a.b` itself, as list formats write it. */
+  readonly pattern: string;
+  readonly line: number;
+  readonly important: boolean;
+  readonly condition: RuleCondition | null;
+  /** Labels of `base`. */
+  readonly fixedLabels: number;
+}
+
+/** The length of a name in wire form is one octet, so are the numbers of its labels. */
+const LABEL_COUNTS = 128;
+
+export class CompiledList {
+  readonly parts: CompiledParts;
+  /** Whether any rule is for some RR types only: then a match without the type, or one remembered for another type, may differ. */
+  readonly dependsOnType: boolean;
+  readonly #coversBelow = new Uint8Array(LABEL_COUNTS);
+  readonly #mask: number;
+  readonly #firstDecides: boolean;
+
+  constructor(parts: CompiledParts) {
+    this.parts = parts;
+    this.#mask = parts.slots.length - 1;
+    for (const depth of parts.depths) this.#coversBelow[depth] = 1;
+    const { format, exceptions, important } = parts.report;
+    this.#firstDecides = format === 'rpz' || (exceptions === 0 && important === 0);
+    this.dependsOnType = [...parts.conditions.values()].some(({ types, otherTypes }) => types.length + otherTypes.length > 0);
+  }
+
+  get report(): ListReport {
+    return this.parts.report;
+  }
+
+  /**
+   * The number of the entry that decides about the probed name, or `NO_ENTRY`. The entry may be an exception: ask `isException`.
+   * `probe` must come from a hasher with this list's seed. `qtype` null: not known; rules for some types do not apply then.
+   */
+  find(probe: NameProbe, qtype: number | null): number {
+    const { labels } = probe;
+    let best = NO_ENTRY;
+    let bestRank = -1;
+    for (let cut = 0; cut < labels; cut++) {
+      if (cut > 0 && this.#coversBelow[labels - cut] === 0) continue;
+      const entry = this.#findBase(probe, cut, qtype);
+      if (entry === NO_ENTRY) continue;
+      if (this.#firstDecides) return entry;
+      const rank = this.#rank(entry);
+      if (rank <= bestRank) continue;
+      best = entry;
+      bestRank = rank;
+    }
+    return best;
+  }
+
+  /** Whether the entry takes the name off this list. It vouches for nothing: other lists may still have the name. */
+  isException(entry: number): boolean {
+    return (this.#flags(entry) & FLAG.EXCEPTED) !== 0;
+  }
+
+  entryAt(entry: number): CompiledEntry {
+    const { offsets, names, lines, conditions } = this.parts;
+    const flags = this.#flags(entry);
+    const reach = REACHES[flags & FLAG.REACH] ?? 'exact';
+    const base = `${Buffer.from(names.subarray(offsets[entry], offsets[entry + 1])).toString('latin1')}\0` as QName;
+    return {
+      effect: (flags & FLAG.EXCEPTED) === 0 ? 'listed' : 'excepted',
+      reach,
+      base,
+      pattern: PATTERN_PREFIX[reach] + toPresentation(base),
+      line: lines[entry] ?? 0,
+      important: (flags & FLAG.IMPORTANT) !== 0,
+      condition: conditions.get(entry) ?? null,
+      fixedLabels: labelCount(base),
+    };
+  }
+
+  /** The best entry whose base is the probed name without its first `cut` labels. */
+  #findBase(probe: NameProbe, cut: number, qtype: number | null): number {
+    const { slots } = this.parts;
+    const hash = probe.hashes[cut] ?? 0;
+    const tag = hash >>> ENTRY_BITS;
+    let best = NO_ENTRY;
+    for (let at = hash & this.#mask, steps = 0; steps <= this.#mask; at = (at + 1) & this.#mask, steps++) {
+      const slot = slots[at] ?? 0;
+      if (slot === 0) break;
+      if (slot >>> ENTRY_BITS !== tag) continue;
+      const entry = (slot & ENTRY_MASK) - 1;
+      if (this.#isBase(entry, probe.name, probe.starts[cut] ?? 0) && this.#applies(entry, probe.name, cut, qtype)) {
+        if (best === NO_ENTRY || this.#comesBefore(entry, best)) best = entry;
+      }
+    }
+    return best;
+  }
+
+  #isBase(entry: number, name: QName, start: number): boolean {
+    const { offsets, names } = this.parts;
+    const offset = offsets[entry] ?? 0;
+    const octets = name.length - 1 - start;
+    if ((offsets[entry + 1] ?? 0) - offset !== octets) return false;
+    for (let index = 0; index < octets; index++) if (names[offset + index] !== name.charCodeAt(start + index)) return false;
+    return true;
+  }
+
+  #applies(entry: number, name: QName, cut: number, qtype: number | null): boolean {
+    const flags = this.#flags(entry);
+    const reach = flags & FLAG.REACH;
+    if (reach === (cut === 0 ? BELOW : EXACT) || (flags & FLAG.VOIDED) !== 0) return false;
+    if ((flags & FLAG.CONDITIONAL) === 0) return true;
+    const condition = this.parts.conditions.get(entry);
+    return condition !== undefined && holds(condition, name, qtype);
+  }
+
+  /** Of two entries with the same base: the higher rank, then the narrower reach, then the earlier line. */
+  #comesBefore(one: number, other: number): boolean {
+    const ranks = this.#rank(one) - this.#rank(other);
+    if (ranks !== 0) return ranks > 0;
+    const reaches = (this.#flags(one) & FLAG.REACH) - (this.#flags(other) & FLAG.REACH);
+    return reaches === 0 ? one < other : reaches < 0;
+  }
+
+  /** Listed 0, excepted 1, and two more when important. */
+  #rank(entry: number): number {
+    return (this.#flags(entry) & (FLAG.EXCEPTED | FLAG.IMPORTANT)) >> 2;
+  }
+
+  #flags(entry: number): number {
+    return this.parts.flags[entry] ?? 0;
+  }
+}
+
+const PATTERN_PREFIX: Readonly<Record<Reach, string>> = { exact: '', 'at-or-below': '**.', below: '*.' };
+
+function holds({ types, otherTypes, denyAllow }: RuleCondition, name: QName, qtype: number | null): boolean {
+  if (types.length + otherTypes.length > 0) {
+    if (qtype === null || otherTypes.includes(qtype)) return false;
+    if (types.length > 0 && !types.includes(qtype)) return false;
+  }
+  return !denyAllow.some((above) => isAtOrBelow(name, above));
+}
