@@ -18,6 +18,7 @@ import {
   randomOctets,
 } from './assembly/pipeline.ts';
 import { type ReloadOutcome, ReloadQueue, type ReloadTrigger } from './assembly/reload-queue.ts';
+import { secretFileProblem } from './assembly/server-cookies.ts';
 import { type OpenedGroups, openUpstreamGroups } from './assembly/upstream-groups.ts';
 import { type Config, configHash, type Endpoint } from './config/config.ts';
 import { changedKeys, keysForRestart } from './config/config-changes.ts';
@@ -105,6 +106,8 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
   };
   const secrets = openSecrets(config, storage, options.log);
   if (secrets.kind === 'error') return fail(secrets.message);
+  const cookieProblem = secretFileProblem(config.serverCookies);
+  if (cookieProblem !== null) return fail(cookieProblem);
 
   await enterMode(config, storage, options.onEnforcing);
   const logBug = limitedErrorLog(options.log, CLOCK.monotonicMs);
@@ -216,6 +219,7 @@ class LiveKennel implements RunningKennel {
     this.metrics.configLoaded(CLOCK.wallMs());
     this.metrics.readFrom({
       cacheEntries: () => this.pipeline.cache.size,
+      cacheOctets: () => this.pipeline.cache.octets,
       sessions: () => this.sessionStates(),
       logDropped: () => this.storage.decisions.dropped + this.#options.logDropped(),
       pendingQueries: () => this.#listeners.pending(),
@@ -303,6 +307,8 @@ class LiveKennel implements RunningKennel {
     if ('problem' in fromConfig) return failed([fromConfig.problem]);
     const secrets = this.secrets.prepareConfigured(fromConfig);
     if (secrets.kind === 'error') return failed([secrets.message]);
+    const cookieProblem = secretFileProblem(config.serverCookies);
+    if (cookieProblem !== null) return failed([cookieProblem]);
     const wouldHaveLost = startsEnforcing(modesOf(before.config), modesOf(config)) ? await lostOfLastDay(this.storage) : null;
     const groups = openUpstreamGroups(config, { metrics: this.metrics, clock: CLOCK }, before.groups);
     if (groups.kind === 'error') return failed([groups.message]);

@@ -12,6 +12,7 @@ import type { Config } from '../config/config.ts';
 import type { Pipeline, UpstreamTrouble } from '../pipeline/pipeline.ts';
 import type { CachedAnswer, Clock, DomainAges, QuarantineRecord } from '../pipeline/ports.ts';
 import { createQueryLog } from '../pipeline/query-log.ts';
+import { SourceRates } from '../pipeline/source-rate.ts';
 import { addressSet } from '../policy/address-set.ts';
 import { AliasRules } from '../policy/aliases.ts';
 import { compileNaming } from '../policy/classify-name.ts';
@@ -27,6 +28,8 @@ import type { DecisionRetention } from '../storage/decisions-schema.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { ForwardingGroup } from '../upstream/group.ts';
+import { SIP_KEY_OCTETS, sipKey } from '../wire/siphash.ts';
+import { ServerCookieSecrets } from './server-cookies.ts';
 import { groupsOnThisMachine } from './upstream-groups.ts';
 
 /** Bounds of the tables; each is bounded, and eviction forgives nothing (threat 23, docs/threats.md). */
@@ -38,10 +41,11 @@ const DECISION_ID_CHARACTERS = 10;
 /** What stays when the config changes. */
 export type LastingParts = Pick<
   Pipeline,
-  'clock' | 'newId' | 'sessions' | 'meters' | 'quarantines' | 'kept' | 'cache' | 'secrets' | 'decisions' | 'metrics'
+  'clock' | 'newId' | 'sessions' | 'meters' | 'quarantines' | 'kept' | 'cache' | 'secrets' | 'decisions' | 'metrics' | 'sourceRates'
 > & {
   readonly nameHashKey: HashKey;
   readonly popular: PopularDomains;
+  readonly serverCookies: ServerCookieSecrets;
 };
 
 /** What is opened for one config and closed after it. */
@@ -91,6 +95,8 @@ export function openLastingParts(
       negativeMaxTtlSeconds: config.cache.negativeMaxTtlSeconds,
     }),
     popular: loadPopularDomains(),
+    serverCookies: new ServerCookieSecrets(storage.folder.cookieKey()),
+    sourceRates: new SourceRates(sipKey(randomOctets(SIP_KEY_OCTETS))),
     secrets,
     decisions: storage.decisions,
     metrics,
@@ -110,6 +116,7 @@ export function pipelineFrom(config: Config, lasting: LastingParts, { groups, ag
     sharedSessions: addressSet(config.sessions.shared),
     sessionPrefixes: config.sessions.prefixLengths,
     limits: config.limits,
+    cookieSecrets: lasting.serverCookies.of(config.serverCookies),
     policies: compilePolicies(config, lists),
     naming: compileNaming(config, lasting.popular),
     aliasRules: new AliasRules(config),

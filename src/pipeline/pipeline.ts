@@ -18,13 +18,19 @@ import type { SessionTable } from '../session/session.ts';
 import type { Judgement } from './judge.ts';
 import type { CachedAnswer, Clock, DecisionSink, DomainAges, PipelineMetrics, UpstreamGroup } from './ports.ts';
 import type { QueryLog } from './query-log.ts';
+import type { CookieSecrets } from './source-proof.ts';
+import type { SourceRates } from './source-rate.ts';
 
 export interface QueryLimits {
   /** Per session; null: no limit. */
   readonly queriesPerSecond: number | null;
   readonly burst: number;
+  /** Every n-th UDP query over the limit is answered with TC=1; 0: none. */
+  readonly slip: number;
   /** Queries waiting for an upstream over all sessions. */
   readonly pendingQueries: number;
+  /** How long a silent TCP connection is kept, told to clients that ask (RFC 7828). */
+  readonly tcp: { readonly idleSeconds: number };
 }
 
 export interface Pipeline {
@@ -36,6 +42,9 @@ export interface Pipeline {
   readonly sharedSessions: AddressSet;
   readonly sessionPrefixes: PrefixLengths;
   readonly limits: QueryLimits;
+  /** Null: no cookies, every client proves itself over TCP. */
+  readonly cookieSecrets: CookieSecrets | null;
+  readonly sourceRates: SourceRates;
   readonly policies: PolicySet;
   readonly naming: Naming;
   readonly aliasRules: AliasRules;

@@ -60,14 +60,29 @@ export interface CachedAnswer {
   readonly authenticData: boolean;
   readonly storedAtMs: number;
   readonly expiresAtMs: number;
+  /** Present on an answer past its end that is served in place of one that was not to be had (RFC 8767); `sent`: whether it was asked for. */
+  readonly stale?: { readonly sent: boolean };
 }
 
 /** Implemented in `cache/`. Times are monotonic milliseconds. */
 export interface AnswerCache {
-  /** Fresh entry or null. Does not change recency of anything a session could probe. */
+  /** Fresh entry or null; for a name known not to exist that answer, whatever the type (RFC 2308 §5). Changes nothing. */
   peek(group: string, qname: QName, qtype: number, nowMs: number): CachedAnswer | null;
-  /** Stores what RFC 2308 and the TTL bounds allow; returns the entry as it will be served (also when not stored). */
-  store(group: string, qname: QName, qtype: number, response: UpstreamResponse, ttlFloorSeconds: number, nowMs: number): CachedAnswer;
+  /**
+   * Stores what RFC 2308 and the TTL bounds allow; returns the entry as it will be served (also when not stored). `askedAtFlush`: what
+   * `flushes` was when the question was sent: what was flushed meanwhile must not come back.
+   */
+  store(
+    group: string,
+    qname: QName,
+    qtype: number,
+    response: UpstreamResponse,
+    ttlFloorSeconds: number,
+    nowMs: number,
+    askedAtFlush?: number,
+  ): CachedAnswer;
+  /** Flushes so far. */
+  readonly flushes: number;
   readonly size: number;
 }
 
@@ -266,10 +281,19 @@ export interface PipelineMetrics {
   cacheMiss(): void;
   /** A name that is kept although its budget is spent was asked again; whether an answer came. */
   refreshed(answered: boolean): void;
+  /** An answer past its end was served. */
+  servedStale(): void;
+  /** A popular answer about to expire was asked for again. */
+  prefetched(): void;
   /** A packet that got no answer or an error reply. */
   malformed(reason: string): void;
   clientRefused(): void;
-  rateLimited(): void;
+  /** A query above a rate, of whom, and what was done about it. */
+  rateLimited(source: 'session' | 'unverified' | 'stranger', answer: 'truncated' | 'refused' | 'dropped'): void;
+  /** A COOKIE option of a client: without a server cookie, or with one in this state. */
+  cookieSeen(state: 'client-only' | 'valid' | 'renew' | 'invalid'): void;
+  /** A query refused because too many wait for upstreams: of its session, or in all. */
+  overloaded(limit: 'session' | 'all'): void;
   /** A bug on a query's way; the query was refused. Logged once, here. */
   internalError(cause: unknown): void;
 }

@@ -16,7 +16,7 @@ import { MAX_MESSAGE_OCTETS } from '../wire/header.ts';
 import { decodeQuery, type Query } from '../wire/query-decode.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 import { encodeResponse, MIN_UDP_PAYLOAD_OCTETS, type ResponseContent, udpLimit } from '../wire/response.ts';
-import { admit } from './admit.ts';
+import { admit, overLimit } from './admit.ts';
 import { actOn, actOnLookUp } from './apply-mode.ts';
 import { answerFeedback } from './feedback.ts';
 import { inspectResponse } from './inspect-response.ts';
@@ -27,6 +27,8 @@ import { type Noted, note, noteAnswer, noteLocal } from './record.ts';
 import { keptAnswer } from './refresh-kept.ts';
 import { refusal, refusedOutright } from './refusal.ts';
 import { send, TOO_MANY_WAITING } from './send.ts';
+import { proveSource, type SourceProof } from './source-proof.ts';
+import type { UnverifiedShare } from './source-rate.ts';
 import { withoutDnssec } from './without-dnssec.ts';
 
 /** Everything about one query that the later stages need. */
@@ -58,11 +60,12 @@ export function resolveQuery(k: Pipeline, packet: Uint8Array, source: QuerySourc
   // Strangers are told no before anything is kept about them: no session, no error detail, no amplification.
   if (!k.clients.contains(source.address)) {
     k.metrics.clientRefused();
-    return decoded.kind === 'query' ? refusedOutright(decoded.query) : null;
+    return decoded.kind === 'query' ? answerStranger(k, decoded.query, source, startedMs) : null;
   }
   if (decoded.kind === 'error') {
     k.metrics.malformed(decoded.reason);
-    return decoded.reply;
+    const mayBeForged = source.protocol === 'udp' && !k.verifiedClients.contains(source.address);
+    return mayBeForged && shareOfUnverified(k, source, startedMs) === 'silence' ? null : decoded.reply;
   }
 
   const { query } = decoded;
@@ -75,15 +78,20 @@ export function resolveQuery(k: Pipeline, packet: Uint8Array, source: QuerySourc
   }
 }
 
-function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, startedMs: number): Uint8Array | Promise<Uint8Array> {
+function resolveQuestion(
+  k: Pipeline,
+  received: Query,
+  source: QuerySource,
+  startedMs: number,
+): Uint8Array | null | Promise<Uint8Array | null> {
+  const proof = proveSource(k, received, source);
+  const { query } = proof;
   const { qname, qtype } = query.question;
 
   // 2. choosePolicy comes before the session: a source that may be spoofed gets a policy but no session.
   const policy = k.policies.choose(source.address, source.listener);
   const sessionKey = sessionKeyOf(source.address, k.sessionPrefixes);
-  if (source.protocol === 'udp' && !k.verifiedClients.contains(source.address)) {
-    return answerUnverified(k, query, policy, sessionKey, startedMs);
-  }
+  if (proof.kind !== 'proven') return answerUnverified(k, proof, source, policy, sessionKey, startedMs);
 
   // 3. identifySession
   const session = k.sessions.open(sessionKey, k.clock.wallMs());
@@ -92,19 +100,10 @@ function resolveQuestion(k: Pipeline, query: Query, source: QuerySource, started
   const context: QueryContext = { query, source, policy, session, startedMs };
 
   // 4. admit: the rate limit stands before any costly work.
-  if (!admit(session, k.limits, startedMs)) {
-    k.metrics.rateLimited();
-    return respond(
-      k,
-      context,
-      {
-        rcode: source.protocol === 'udp' ? RCODE.NOERROR : RCODE.REFUSED,
-        answers: [],
-        authority: [],
-        truncated: source.protocol === 'udp',
-      },
-      'rate-limited',
-    );
+  const admission = admit(session, k.limits, source.protocol, startedMs);
+  if (admission !== 'admitted') {
+    k.metrics.rateLimited('session', admission);
+    return admission === 'dropped' ? null : respond(k, context, overLimit(admission), 'rate-limited');
   }
 
   // 5. classifyName: feedback and local names are answered here and say nothing outwards.
@@ -170,7 +169,10 @@ function answeredBy({ domain, asked, qtype }: Judgement, result: CachedAnswer): 
 /** The answer of the query that is under way, of the one that is sent now, or of Kennel's own. */
 function lookUp(k: Pipeline, context: QueryContext, judgement: Judgement, way: LookUp): Promise<CachedAnswer | UpstreamTrouble> {
   const { session } = context;
-  if (session.waiting >= k.limits.pendingQueries * SESSION_PART) return Promise.resolve(TOO_MANY_WAITING);
+  if (session.waiting >= k.limits.pendingQueries * SESSION_PART) {
+    k.metrics.overloaded('session');
+    return Promise.resolve(TOO_MANY_WAITING);
+  }
   const outcome = begin(k, context, judgement, way);
   session.waiting += 1;
   const over = (): void => {
@@ -264,23 +266,45 @@ function respond(k: Pipeline, context: QueryContext, content: ResponseContent, a
 }
 
 /**
- * A UDP source outside `sessions.verified` may be anyone: it gets what is here already and TC=1, so that a real client comes back
- * over TCP. Nothing is sent, counted against or remembered for it (threat 20,
+ * A UDP source outside `sessions.verified` and without a valid cookie may be anyone: it gets what is here already and TC=1, so that a
+ * real client comes back over TCP, or with the cookie it was given. Nothing is sent, counted against or remembered for it (threat 20,
  * docs/threats.md).
  */
-function answerUnverified(k: Pipeline, query: Query, policy: Policy, sessionKey: string, startedMs: number): Uint8Array {
+function answerUnverified(
+  k: Pipeline,
+  { kind, query }: SourceProof,
+  source: QuerySource,
+  policy: Policy,
+  sessionKey: string,
+  startedMs: number,
+): Uint8Array | null {
+  const share = shareOfUnverified(k, source, startedMs);
+  if (share === 'silence') return null;
+  const content =
+    kind === 'bad-cookie' ? BAD_COOKIE : share === 'bare' ? ASK_AGAIN : contentForUnverified(k, query, policy, sessionKey, startedMs);
+  k.metrics.responseSent(content.rcode, 'unverified', k.clock.monotonicMs() - startedMs);
+  // The source may be forged, and this its victim: nothing larger than what every client takes.
+  return encodeResponse(query, content, MIN_UDP_PAYLOAD_OCTETS);
+}
+
+/** A client that understands cookies repeats its query over UDP with the one that comes with this (RFC 7873 §5.2.4, §5.3). */
+const BAD_COOKIE: ResponseContent = { rcode: RCODE.BADCOOKIE, answers: [], authority: [] };
+
+const ASK_AGAIN: ResponseContent = { rcode: RCODE.NOERROR, answers: [], authority: [], truncated: true };
+
+/** What is here already. Stubs without TCP (musl before 1.2.4) take the records in spite of TC=1. */
+function contentForUnverified(k: Pipeline, query: Query, policy: Policy, sessionKey: string, startedMs: number): ResponseContent {
   const { qname, qtype } = query.question;
-  const nothing: ResponseContent = { rcode: RCODE.NOERROR, answers: [], authority: [], truncated: true };
   const quarantined = k.quarantines.stateOf(sessionKey) === 'quarantined';
   const classified = classifyName(policy, k.naming, qname, qtype);
-  let content = nothing;
   if (classified.kind === 'local') {
-    content = { rcode: classified.rcode, answers: classified.answers, authority: classified.authority, truncated: true };
-  } else if (classified.kind === 'routed' && isPermitted(classified) && policy.allowedTypes.has(qtype) && !quarantined) {
+    return { rcode: classified.rcode, answers: classified.answers, authority: classified.authority, truncated: true };
+  }
+  if (classified.kind === 'routed' && isPermitted(classified) && policy.allowedTypes.has(qtype) && !quarantined) {
     const entry = k.cache.peek(classified.group, classified.name, qtype, startedMs);
     if (entry !== null && k.aliasRules.check(policy, classified, classified.name, qtype, entry.answers) === null) {
       const ageSeconds = Math.floor((startedMs - entry.storedAtMs) / 1000);
-      content = {
+      return {
         rcode: entry.rcode,
         answers: behindAliases(classified, withoutDnssec(entry.answers, qtype), ageSeconds),
         authority: [],
@@ -289,9 +313,20 @@ function answerUnverified(k: Pipeline, query: Query, policy: Policy, sessionKey:
       };
     }
   }
-  k.metrics.responseSent(content.rcode, 'unverified', k.clock.monotonicMs() - startedMs);
-  // The source may be forged, and this its victim: nothing larger than what every client takes.
-  return encodeResponse(query, content, MIN_UDP_PAYLOAD_OCTETS);
+  return ASK_AGAIN;
+}
+
+function shareOfUnverified(k: Pipeline, source: QuerySource, startedMs: number): UnverifiedShare {
+  const share = k.sourceRates.shareOfUnverified(source.address, k.limits.slip, startedMs);
+  if (share !== 'full') k.metrics.rateLimited('unverified', share === 'bare' ? 'truncated' : 'dropped');
+  return share;
+}
+
+/** A stranger's address may be forged as well: its network is told no more often than somebody there would ask. */
+function answerStranger(k: Pipeline, query: Query, source: QuerySource, startedMs: number): Uint8Array | null {
+  if (source.protocol === 'tcp' || k.sourceRates.answersStranger(source.address, startedMs)) return refusedOutright(query);
+  k.metrics.rateLimited('stranger', 'dropped');
+  return null;
 }
 
 /** Neither blocked nor denied by default: what a mode would make of that is for sources that are who they say. */

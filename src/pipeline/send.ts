@@ -33,6 +33,7 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
   const group = k.upstreams.get(routed.group);
   if (group === undefined) throw new Error(`no upstream group ${routed.group}`);
   if (k.inFlight.size >= k.limits.pendingQueries) {
+    k.metrics.overloaded('all');
     return Promise.resolve(TOO_MANY_WAITING);
   }
   // Known dead: nothing would be sent, so nothing is charged.

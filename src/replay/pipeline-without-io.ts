@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts';
 import type { SendPermit } from '../pipeline/permit.ts';
 import type { Pipeline, UpstreamTrouble } from '../pipeline/pipeline.ts';
 import type { CachedAnswer, Clock, DomainAges, ExchangeResult, PipelineMetrics, QuarantineLedger } from '../pipeline/ports.ts';
+import { SourceRates } from '../pipeline/source-rate.ts';
 import type { AddressSet } from '../policy/address-set.ts';
 import { addressSet } from '../policy/address-set.ts';
 import { AliasRules } from '../policy/aliases.ts';
@@ -45,6 +46,7 @@ const EVERYBODY: AddressSet = { contains: () => true };
 
 /** No client can choose names by a key it does not know, and a recording does not react: a fixed key makes replays repeatable. */
 const HASH_KEY = { low: 1, high: 2 };
+const RATES_KEY = [1, 2, 3, 4] as const;
 
 /** The pipeline of `config`, with nothing known and nothing spent. */
 export function pipelineWithoutIo(config: Config, surroundings: Surroundings): Pipeline {
@@ -60,6 +62,8 @@ export function pipelineWithoutIo(config: Config, surroundings: Surroundings): P
     sessionPrefixes: config.sessions.prefixLengths,
     // A recording does not come again later, over TCP or slower: what the rate limit puts off would be lost.
     limits: { ...config.limits, queriesPerSecond: null },
+    cookieSecrets: null,
+    sourceRates: new SourceRates(RATES_KEY),
     policies: compilePolicies(config),
     naming: compileNaming(config, shippedPopularDomains()),
     aliasRules: new AliasRules(config),
@@ -115,9 +119,13 @@ export const NOTHING_COUNTED: PipelineMetrics = {
   cacheHit: () => undefined,
   cacheMiss: () => undefined,
   refreshed: () => undefined,
+  servedStale: () => undefined,
+  prefetched: () => undefined,
   malformed: () => undefined,
   clientRefused: () => undefined,
   rateLimited: () => undefined,
+  cookieSeen: () => undefined,
+  overloaded: () => undefined,
   internalError: (cause) => {
     throw cause;
   },

@@ -53,6 +53,8 @@ export class Session {
   /** Token bucket of `limits`: tokens left and when they were counted (monotonic). */
   tokens = Number.POSITIVE_INFINITY;
   tokensAtMs = 0;
+  /** UDP queries that found no token, to answer every n-th of them. */
+  overLimit = 0;
   readonly #held = new Map<QName, HeldRefusal>();
 
   /** Times are wall clock. `hashKey` keeps a client from choosing names that collide in the profile's sketches. */

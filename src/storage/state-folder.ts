@@ -16,6 +16,8 @@ export interface StateFolder {
   setLastModes(modes: ReadonlyMap<string, Mode>): void;
   /** The key under which names are hashed: 32 random octets, made at first use and then the same for as long as the folder lives. */
   nameKey(): Uint8Array;
+  /** The key from which the secrets of DNS server cookies follow; the same otherwise. */
+  cookieKey(): Uint8Array;
   /** Path of a file in the folder. */
   file(name: string): string;
   /** Lets the folder go. */
@@ -26,6 +28,7 @@ export type OpenStateFolder = { readonly kind: 'ok'; readonly folder: StateFolde
 
 const KEY_OCTETS = 32;
 const NAME_KEY = 'key:names';
+const COOKIE_KEY = 'key:cookies';
 const MODES = 'modes';
 
 const MIGRATIONS = ['CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID'];
@@ -96,6 +99,13 @@ function createFolder(path: string, database: Database.Database, randomOctets: (
   const writeText = (key: string, value: string): void => {
     upsert.run(key, Buffer.from(value, 'utf8'));
   };
+  const lastingKey = (name: string): Uint8Array => {
+    const stored = select.get(name)?.value;
+    if (stored !== undefined) return Uint8Array.from(Buffer.from(stored));
+    const made = Uint8Array.from(randomOctets(KEY_OCTETS));
+    upsert.run(name, Buffer.from(made));
+    return made;
+  };
   return {
     path,
     lastModes: () => {
@@ -103,13 +113,8 @@ function createFolder(path: string, database: Database.Database, randomOctets: (
       return text === null ? null : new Map(JSON.parse(text) as [string, Mode][]);
     },
     setLastModes: (modes) => writeText(MODES, JSON.stringify([...modes])),
-    nameKey: () => {
-      const stored = select.get(NAME_KEY)?.value;
-      if (stored !== undefined) return Uint8Array.from(Buffer.from(stored));
-      const made = Uint8Array.from(randomOctets(KEY_OCTETS));
-      upsert.run(NAME_KEY, Buffer.from(made));
-      return made;
-    },
+    nameKey: () => lastingKey(NAME_KEY),
+    cookieKey: () => lastingKey(COOKIE_KEY),
     file: (name) => join(path, name),
     close: () => {
       database.close();

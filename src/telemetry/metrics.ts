@@ -16,6 +16,8 @@ export interface MetricsOptions {
 /** What is read when someone scrapes, instead of being counted. */
 export interface MetricSources {
   cacheEntries(): number;
+  /** Estimated heap octets of all of them. */
+  cacheOctets(): number;
   /** Sessions by state (`normal`, `watch`, `quarantined`, …). */
   sessions(): Readonly<Record<string, number>>;
   /** Log lines and decision records that were dropped. */
@@ -45,6 +47,9 @@ export class Metrics implements PipelineMetrics {
   readonly #listenerEvents = new Tally();
   readonly #upstreamFailures = new Tally();
   readonly #refreshes = new Tally();
+  readonly #rateLimited = new Tally();
+  readonly #cookies = new Tally();
+  readonly #overloads = new Tally();
   readonly #requestSeconds = new PlainHistogram('kennel_dns_request_duration_seconds', 'Time from query to answer.', REQUEST_SECONDS);
   readonly #score = new PlainHistogram('kennel_score', 'Scores of decided queries, 0 to 100.', SCORE_POINTS);
   readonly #upstreamSeconds: Histogram<'upstream'>;
@@ -53,8 +58,9 @@ export class Metrics implements PipelineMetrics {
   readonly #reloadSuccessful: Gauge;
   #cacheHits = 0;
   #cacheMisses = 0;
+  #staleServed = 0;
+  #prefetches = 0;
   #clientsRefused = 0;
-  #rateLimited = 0;
   #internalErrors = 0;
   #sources: MetricSources | null = null;
 
@@ -84,8 +90,17 @@ export class Metrics implements PipelineMetrics {
     this.#tallied('refreshes_total', 'Known names asked again by Kennel itself because a budget is spent.', this.#refreshes, ['result']);
     this.#counted('cache_hits_total', 'Queries answered from the cache.', () => this.#cacheHits);
     this.#counted('cache_misses_total', 'Queries the cache could not answer.', () => this.#cacheMisses);
+    this.#counted('cache_stale_answers_total', 'Answers past their end, served because a newer one was not to be had.', () => this.#staleServed);
+    this.#counted('cache_prefetches_total', 'Popular answers asked for again shortly before their end.', () => this.#prefetches);
     this.#counted('clients_refused_total', 'Queries and connections of clients outside clients.allow.', () => this.#clientsRefused);
-    this.#counted('rate_limited_total', 'Queries above the rate limit of their session.', () => this.#rateLimited);
+    this.#tallied('rate_limited_total', 'Queries above a rate: of a session, of unverified sources or of strangers.', this.#rateLimited, [
+      'source',
+      'answer',
+    ]);
+    this.#tallied('server_cookies_total', 'Queries with a DNS cookie, by what it proved.', this.#cookies, ['state']);
+    this.#tallied('overloaded_total', 'Queries refused because too many wait for upstreams: of the session or in all.', this.#overloads, [
+      'limit',
+    ]);
     this.#counted('internal_errors_total', 'Queries refused because of a bug; any is worth a report.', () => this.#internalErrors);
     this.#counted(
       'log_dropped_total',
@@ -93,6 +108,7 @@ export class Metrics implements PipelineMetrics {
       () => this.#sources?.logDropped() ?? 0,
     );
     this.#gauged('cache_entries', 'Answers in the cache.', () => this.#sources?.cacheEntries() ?? 0);
+    this.#gauged('cache_octets', 'Estimated memory of the answers in the cache.', () => this.#sources?.cacheOctets() ?? 0);
     this.#gauged('pending_queries', 'Queries that wait for an answer.', () => this.#sources?.pendingQueries() ?? 0);
     this.#gauged('alarms', 'Conditions an operator should look at; /v1/status says which.', () => this.#sources?.alarms() ?? 0);
     this.#sessionStates();
@@ -149,6 +165,14 @@ export class Metrics implements PipelineMetrics {
     this.#refreshes.add(1, answered ? 'answered' : 'failed');
   }
 
+  servedStale(): void {
+    this.#staleServed += 1;
+  }
+
+  prefetched(): void {
+    this.#prefetches += 1;
+  }
+
   malformed(reason: string): void {
     this.#parseErrors.add(1, reason);
   }
@@ -157,8 +181,16 @@ export class Metrics implements PipelineMetrics {
     this.#clientsRefused += 1;
   }
 
-  rateLimited(): void {
-    this.#rateLimited += 1;
+  rateLimited(source: string, answer: string): void {
+    this.#rateLimited.add(1, source, answer);
+  }
+
+  cookieSeen(state: string): void {
+    this.#cookies.add(1, state);
+  }
+
+  overloaded(limit: string): void {
+    this.#overloads.add(1, limit);
   }
 
   internalError(cause: unknown): void {

@@ -23,6 +23,7 @@ import type {
 import { createQueryLog } from '../../src/pipeline/query-log.ts';
 import { refreshKept } from '../../src/pipeline/refresh-kept.ts';
 import { resolveQuery } from '../../src/pipeline/resolve-query.ts';
+import { SourceRates } from '../../src/pipeline/source-rate.ts';
 import { addressSet } from '../../src/policy/address-set.ts';
 import { AliasRules } from '../../src/policy/aliases.ts';
 import { compileNaming, upstreamGroups } from '../../src/policy/classify-name.ts';
@@ -68,6 +69,9 @@ export interface AskOptions {
 const SWEEP_MS = 1_000;
 
 const SECRETS_KEY = { low: 3, high: 4 };
+
+/** Of the server cookies. */
+export const COOKIE_SECRET = [5, 6, 7, 8] as const;
 
 /** Tuesday; any fixed moment will do. */
 const START_MS = Date.UTC(2026, 0, 6, 12);
@@ -174,6 +178,8 @@ export class BottledKennel {
       sharedSessions: addressSet(config.sessions.shared),
       sessionPrefixes: config.sessions.prefixLengths,
       limits: config.limits,
+      cookieSecrets: config.serverCookies.enabled ? () => [COOKIE_SECRET] : null,
+      sourceRates: new SourceRates(COOKIE_SECRET),
       policies: compilePolicies(config),
       naming: compileNaming(config, popularDomains('github.com\nwikipedia.org\n')),
       aliasRules: new AliasRules(config),
