@@ -113,7 +113,7 @@ export interface ZoneConfig {
 
 export const RECORD_TYPES = ['A', 'AAAA', 'CNAME', 'MX', 'PTR', 'SRV', 'TXT'] as const;
 
-/** A local answer. `value` is what a zone file would say, names in canonical presentation form; TXT is the text itself. */
+/** A local answer. `name` may begin with `*.`: for all names below that have no record of their own. `value` is what a zone file would say, names in canonical presentation form; TXT is the text itself. */
 export interface RecordConfig {
   readonly name: string;
   readonly type: (typeof RECORD_TYPES)[number];

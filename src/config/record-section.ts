@@ -1,10 +1,13 @@
 /**
- * The `records` of a config file: each value read as its type's zone-file text and brought into one canonical form.
+ * The `records` of a config file: each value read as its type's zone-file text and brought into one canonical form. A record with several
+ * values becomes several records.
  */
 import type { z } from 'zod';
 import { canonicalAddress } from '../policy/address-set.ts';
+import { LocalRecords } from '../policy/local-records.ts';
 import { parseDomainName } from '../policy/name-pattern.ts';
-import { labelCount, toPresentation } from '../wire/name.ts';
+import { RRTYPE } from '../wire/codes.ts';
+import { isAtOrBelow, labelCount, requireName, toPresentation } from '../wire/name.ts';
 import type { RecordConfig } from './config.ts';
 import type { Problems } from './problems.ts';
 import type { recordSchema } from './schema.ts';
@@ -28,18 +31,35 @@ export function readRecords(written: readonly { index: number; value: WrittenRec
 }
 
 function readRecord(written: WrittenRecord, path: Path, problems: Problems): RecordConfig[] {
-  const name = readName(written.name);
-  if (name === null)
-    problems.add(
-      [...path, 'name'],
-      `"${written.name}" is not a domain name${written.name.includes('*') ? '; wildcards are not supported here' : ''}`,
-    );
-  const value = readValue(written.type, written.value);
-  if (value === null) problems.add([...path, 'value'], `"${written.value}" is not ${EXPECTED[written.type]}`);
+  const name = readOwner(written.name);
+  if (name === null) {
+    const hint = written.name.includes('*') ? '; an asterisk stands alone at the front: *.home.example' : '';
+    problems.add([...path, 'name'], `"${written.name}" is not a domain name${hint}`);
+  }
   const [ttlSeconds = DEFAULT_TTL_SECONDS] = written.ttl === undefined ? [] : problems.take(parseDuration(written.ttl), [...path, 'ttl']);
   if (ttlSeconds > MAX_TTL_SECONDS) problems.add([...path, 'ttl'], 'is longer than a TTL can be');
-  return name === null || value === null ? [] : [{ name, type: written.type, value, ttlSeconds }];
+  const { type } = written;
+  return readValues(written, [...path, 'value'], problems).flatMap((value) => (name === null ? [] : [{ name, type, value, ttlSeconds }]));
 }
+
+function readValues({ type, value: written }: WrittenRecord, path: Path, problems: Problems): string[] {
+  const texts =
+    typeof written === 'string' ? [{ text: written, at: path }] : written.map((text, index) => ({ text, at: [...path, index] }));
+  return texts.flatMap(({ text, at }) => {
+    const value = readValue(type, text);
+    if (value === null) problems.add(at, `"${text}" is not ${EXPECTED[type]}`);
+    return value ?? [];
+  });
+}
+
+/** The owner of a record: a name, or `*.` and the name below which it is the answer for all that has none of its own (RFC 4592). */
+function readOwner(text: string): string | null {
+  if (!text.startsWith(WILDCARD)) return readName(text);
+  const below = readName(text.slice(WILDCARD.length));
+  return below === null ? null : WILDCARD + below;
+}
+
+const WILDCARD = '*.';
 
 const EXPECTED: Readonly<Record<RecordType, string>> = {
   A: 'an IPv4 address',
@@ -88,27 +108,30 @@ function readName(text: string): string | null {
   return name === null || labelCount(name) === 0 || text.includes('*') ? null : toPresentation(name);
 }
 
-/** An alias stands alone at its name (RFC 1034 §3.6.2) and leads to another record here, without coming back. */
+/**
+ * An alias stands alone at its name (RFC 1034 §3.6.2) and does not come back, also not by way of a wildcard. Its end may be a name of
+ * somebody else's.
+ */
 function checkAliases(records: readonly { index: number; record: RecordConfig }[], problems: Problems): void {
-  const aliases = new Map<string, string>();
-  for (const { record } of records) if (record.type === 'CNAME') aliases.set(record.name, record.value);
-  const names = new Map<string, number>();
-  for (const { record } of records) names.set(record.name, (names.get(record.name) ?? 0) + 1);
+  const counts = new Map<string, number>();
+  for (const { record } of records) counts.set(record.name, (counts.get(record.name) ?? 0) + 1);
+  const local = new LocalRecords(records.map(({ record }) => record));
   for (const { index, record } of records) {
     if (record.type !== 'CNAME') continue;
     const path = ['records', index];
-    if ((names.get(record.name) ?? 0) > 1) problems.add([...path, 'name'], `${record.name} has other records beside its CNAME`);
-    if (!names.has(record.value))
-      problems.add([...path, 'value'], `${record.value} has no record here: a local alias must lead to a local record`);
-    if (returnsTo(record.name, aliases)) problems.add([...path, 'value'], 'the aliases lead in a circle, or through more than 8 names');
+    if ((counts.get(record.name) ?? 0) > 1) problems.add([...path, 'name'], `${record.name} has other records beside its CNAME`);
+    const target = requireName(record.value);
+    const start = requireName(record.name);
+    if (target === start || local.answer(start, RRTYPE.A)?.kind === 'endless') {
+      problems.add([...path, 'value'], 'the aliases lead in a circle, or through more than 8 names');
+    } else if (isAtOrBelow(target, FEEDBACK)) {
+      problems.add(
+        [...path, 'value'],
+        `what is below ${toPresentation(FEEDBACK)} is about the session that asks, and no alias leads there`,
+      );
+    }
   }
 }
 
-/** `LocalRecords` follows as many. */
-const MAX_ALIASES = 8;
-
-function returnsTo(start: string, aliases: ReadonlyMap<string, string>): boolean {
-  let name: string | undefined = start;
-  for (let hops = 0; hops <= MAX_ALIASES && name !== undefined; hops++) name = aliases.get(name);
-  return name !== undefined;
-}
+/** Kennel's own names: the same as in `policy/classify-name.ts`, which answers them before any record. */
+const FEEDBACK = requireName('kennel.internal');

@@ -89,10 +89,12 @@ export const listSchema = z.strictObject({
   maxMegabytes: count(1, 1024).optional(),
 });
 
+const recordValue = z.string().max(4000);
+
 export const recordSchema = z.strictObject({
-  name: text,
+  name: text.meta({ description: 'A name, or *.NAME for every name below it that has no record of its own' }),
   type: z.enum(RECORD_TYPES),
-  value: z.string().max(4000),
+  value: z.union([recordValue, z.array(recordValue).min(1).max(100)]).meta({ description: 'One value, or several of the same type' }),
   ttl: duration.optional(),
 });
 

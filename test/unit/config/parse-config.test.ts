@@ -447,14 +447,42 @@ records:
   test.each([
     ['an IPv6 address in an A', '{ name: a.lan, type: A, value: "::1" }', 'records[0].value: "::1" is not an IPv4 address'],
     ['an IPv4 address in an AAAA', '{ name: a.lan, type: AAAA, value: 10.0.0.1 }', 'is not an IPv6 address'],
-    ['a wildcard', '{ name: "*.lan", type: A, value: 10.0.0.1 }', 'wildcards are not supported here'],
+    ['an asterisk in the middle', '{ name: "a.*.lan", type: A, value: 10.0.0.1 }', 'an asterisk stands alone at the front'],
+    ['a part of a label', '{ name: "a*.lan", type: A, value: 10.0.0.1 }', 'an asterisk stands alone at the front'],
+    ['a wildcard for everything', '{ name: "*", type: A, value: 10.0.0.1 }', 'is not a domain name'],
+    [
+      'one bad value among several',
+      '{ name: a.lan, type: A, value: [10.0.0.1, "::1"] }',
+      'records[0].value[1]: "::1" is not an IPv4 address',
+    ],
+    ['no value', '{ name: a.lan, type: A, value: [] }', 'records[0].value'],
     ['an MX without preference', '{ name: a.lan, type: MX, value: b.lan }', 'is not a preference and a domain name'],
     ['a port over 65535', '{ name: a.lan, type: SRV, value: "0 0 65536 b.lan" }', 'is not priority, weight, port'],
     ['an unknown type', '{ name: a.lan, type: LOC, value: x }', 'records[0].type: expected A or AAAA or CNAME'],
-    ['an alias that leads nowhere', '{ name: a.lan, type: CNAME, value: b.example.com }', 'a local alias must lead to a local record'],
     ['an alias to itself', '{ name: a.lan, type: CNAME, value: a.lan }', 'the aliases lead in a circle'],
+    ['an alias that a wildcard brings back', '{ name: "*.lan", type: CNAME, value: a.lan }', 'the aliases lead in a circle'],
+    [
+      'an alias of what a session asks about itself',
+      '{ name: a.lan, type: CNAME, value: session.kennel.internal }',
+      'no alias leads there',
+    ],
   ])('%s is an error', (_what, record, message) => {
     expect(refused(`mode: observe\nrecords: [${record}]`)).toEqual([expect.stringContaining(message)]);
+  });
+  test('a wildcard stands for every name below', () => {
+    const [record] = accepted('mode: observe\nrecords: [{ name: "*.Home.example.", type: A, value: 10.0.0.1 }]').records;
+    expect(record?.name).toBe('*.home.example');
+  });
+  test('several values are several records', () => {
+    const { records } = accepted('mode: observe\nrecords: [{ name: a.lan, type: A, value: [10.0.0.1, 10.0.0.2], ttl: 1m }]');
+    expect(records.map(({ value, ttlSeconds }) => [value, ttlSeconds])).toEqual([
+      ['10.0.0.1', 60],
+      ['10.0.0.2', 60],
+    ]);
+  });
+  test('an alias may lead to a name of somebody else', () => {
+    const [record] = accepted('mode: observe\nrecords: [{ name: a.lan, type: CNAME, value: b.example.com }]').records;
+    expect(record?.value).toBe('b.example.com');
   });
   test('a CNAME stands alone', () => {
     const text =
