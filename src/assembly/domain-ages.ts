@@ -29,10 +29,10 @@ export function openDomainAges(
   groups: () => ReadonlyMap<string, ForwardingGroup>,
   clock: Clock,
 ): ConfiguredDomainAges {
-  const resolveAddress = (host: string): Promise<string | null> => {
+  const resolveAddress: ResolveAddress = async (host) => {
     const group = groups().get(DEFAULT_GROUP);
     if (group === undefined) throw new Error('there is no default upstream group');
-    return lookUpOwnHost(group, host);
+    return (await lookUpOwnHost(group, host))?.addresses[0] ?? null;
   };
   let registries = openRegistries(config, resolveAddress, clock);
   const ages = createDomainAges({

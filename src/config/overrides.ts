@@ -5,7 +5,7 @@ import { isAbsolute } from 'node:path';
 import type { Mode } from '../pipeline/ports.ts';
 import { parseUpstreamUrl } from '../upstream/upstream-url.ts';
 import type { Config } from './config.ts';
-import { checkLoops, type ParsedConfig } from './parse-config.ts';
+import { checkAddresses, checkLoops, type ParsedConfig } from './parse-config.ts';
 import { strictest } from './policy-section.ts';
 import { Problems } from './problems.ts';
 import { parseEndpoint } from './values.ts';
@@ -40,6 +40,7 @@ export function applyOverrides(config: Config, overrides: Overrides): ParsedConf
     ...withMode(config, overrides.mode),
   };
   checkLoops(changed, problems, () => [upstreams.length > 0 ? '--upstream' : '--listen']);
+  if (upstreams.length > 0) checkAddresses(changed, problems, () => ['--upstream']);
   return problems.errors.length > 0 ? { ok: false, errors: problems.errors } : { ok: true, config: changed, warnings: problems.warnings };
 }
 

@@ -134,6 +134,7 @@ class ConfigReader {
       retention: this.#retention(),
     };
     checkLoops(config, this.#problems, (upstream) => this.#places.get(upstream) ?? ['upstreams']);
+    checkAddresses(config, this.#problems, (upstream) => this.#places.get(upstream) ?? ['upstreams']);
     this.#warnOpenListeners(config);
     return config;
   }
@@ -398,6 +399,25 @@ export function checkLoops(
     const listener = listenerAskedBy(upstream, config.listen.dns);
     if (listener === null) continue;
     const message = `${upstream.text} is Kennel's own listener (${addressAndPort(listener)}): it would ask itself; name the resolver to ask instead`;
+    problems.add(placeOf(upstream), message);
+  }
+}
+
+/** An upstream without an address needs somebody to ask for it, who must have one: the system's resolver may be Kennel itself. */
+export function checkAddresses(
+  config: Pick<Config, 'upstreams' | 'zones' | 'lanUpstreams' | 'forwarding'>,
+  problems: Problems,
+  placeOf: (upstream: UpstreamUrl) => Path = () => ['upstreams'],
+): void {
+  const { upstreams, zones, lanUpstreams, forwarding } = config;
+  for (const upstream of forwarding.bootstrap) {
+    if (upstream.address === null)
+      problems.add(placeOf(upstream), `${upstream.text} has no IP address itself; bootstrap upstreams need one`);
+  }
+  if (forwarding.bootstrap.length > 0) return;
+  for (const upstream of [...upstreams, ...lanUpstreams, ...zones.flatMap((zone) => zone.upstreams)]) {
+    if (upstream.address !== null) continue;
+    const message = `${upstream.text} has no IP address; write it after an @ at the end, or a resolver to ask for it under forwarding.bootstrap`;
     problems.add(placeOf(upstream), message);
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { filesMatching, sourceFiles } from './source-tree.ts';
 
 describe('a query leaves only with a permit', () => {
-  test('only the charge step grants a send, and the look-up of the hosts in our own fixed tables', () => {
+  test('only the charge step grants a send, and the look-up of the hosts in our own fixed tables and config', () => {
     expect(filesMatching('{src,scoring}/**/*.ts', /(?<!function )\bgrantSend\b\(/)).toEqual([
       'src/pipeline/own-look-up.ts',
       'src/pipeline/send.ts',
