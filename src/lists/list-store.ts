@@ -1,12 +1,15 @@
 /**
  * The folder `lists` of the state folder: of each list the compiled form of the last good copy, with what is known about it. A crash
- * leaves the old copy or the new one; a damaged one is told and not used. Knows nothing of what the octets mean.
+ * leaves the old copy or the new one; a damaged one is told and not used. The form of a compiled list is `compiled-file.ts`.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ListConfig } from '../config/config.ts';
+import { decodeCompiled } from './compiled-file.ts';
+import type { CompiledList } from './compiled-list.ts';
 import type { Validators } from './fetch-list.ts';
+import type { NameHasher } from './list-hash.ts';
 
 /** What is known about a stored copy. */
 export interface CopyFacts {
@@ -26,7 +29,7 @@ export interface FileMark {
 
 export interface StoredCopy {
   readonly facts: CopyFacts;
-  readonly octets: Uint8Array;
+  readonly compiled: CompiledList;
 }
 
 export type LoadedCopy =
@@ -40,13 +43,12 @@ export type Stored = { readonly problem: string } | null;
 
 export interface ListStore {
   load(list: ListConfig): Promise<LoadedCopy>;
-  save(list: ListConfig, copy: StoredCopy): Promise<Stored>;
-  /** New facts about the octets that are stored already. */
+  /** `encoded`: what `encodeCompiled` made of the copy. */
+  save(list: ListConfig, copy: StoredCopy, encoded: Uint8Array): Promise<Stored>;
+  /** New facts about the copy that is stored already. */
   note(list: ListConfig, facts: CopyFacts): Promise<Stored>;
   /** Removes everything that belongs to none of these lists. */
   keepOnly(lists: readonly ListConfig[]): Promise<void>;
-  /** The key that compiled forms depend on, made at first use. */
-  seed(): Promise<Uint8Array>;
 }
 
 const FORM = 1;
@@ -60,14 +62,13 @@ const SEED_OCTETS = 32;
 interface Written extends CopyFacts {
   readonly form: number;
   readonly identity: string;
-  /** SHA-256 of the octets, in hexadecimal; names their file too. */
+  /** SHA-256 of the source of the copy, in hexadecimal; names the copy's file too. */
   readonly digest: string;
 }
 
-/** The store in `folder`, which is created with the first write. `maxOctets`: of all lists together. */
-export function openListStore(folder: string, maxOctets: number = MAX_STORED_OCTETS): ListStore {
+/** The store in `folder`, which is created with the first write. `hasher`: whose lists are stored. `maxOctets`: of all together. */
+export function openListStore(folder: string, hasher: NameHasher, maxOctets: number = MAX_STORED_OCTETS): ListStore {
   const factsFile = (list: ListConfig): string => join(folder, `${fileKey(list)}.json`);
-  const octetsFile = (list: ListConfig, digest: string): string => join(folder, octetsName(list, digest));
 
   const readFacts = async (list: ListConfig): Promise<Written | null> => {
     const text = await readOrNull(factsFile(list), MAX_FACTS_OCTETS);
@@ -79,11 +80,11 @@ export function openListStore(folder: string, maxOctets: number = MAX_STORED_OCT
     const own = fileKey(list);
     let octets = 0;
     for (const name of await readdir(folder)) {
-      if (!name.startsWith(own))
-        octets += await stat(join(folder, name)).then(
-          (found) => found.size,
-          () => 0,
-        );
+      if (name.startsWith(own)) continue;
+      octets += await stat(join(folder, name)).then(
+        (found) => found.size,
+        () => 0,
+      );
     }
     return octets;
   };
@@ -98,27 +99,29 @@ export function openListStore(folder: string, maxOctets: number = MAX_STORED_OCT
       try {
         const written = await readFacts(list);
         if (written === null) return { kind: 'none' };
-        const octets = await readOrNull(octetsFile(list, written.digest), maxOctets);
-        if (octets === null || digestOf(octets) !== written.digest) return { kind: 'unusable', detail: 'the stored copy is damaged' };
+        const octets = await readOrNull(join(folder, copyName(list, written.digest)), maxOctets);
+        if (octets === null) return { kind: 'none' };
+        const decoded = decodeCompiled(octets, hasher);
+        if (decoded.kind === 'unusable') return { kind: 'unusable', detail: `the stored copy is not used: ${decoded.why}` };
         const { validators, fetchedAtMs, checkedAtMs, file } = written;
-        return { kind: 'copy', octets, facts: { validators, fetchedAtMs, checkedAtMs, file } };
+        return { kind: 'copy', compiled: decoded.list, facts: { validators, fetchedAtMs, checkedAtMs, file } };
       } catch (error) {
         return { kind: 'unusable', detail: `the stored copy cannot be read: ${textOf(error)}` };
       }
     },
 
-    save: (list, { octets, facts }) =>
+    save: (list, { compiled, facts }, encoded) =>
       tried(async () => {
         await mkdir(folder, { recursive: true, mode: 0o700 });
-        if ((await storedBeside(list)) + octets.length > maxOctets)
-          return { problem: `all lists together are larger than ${maxOctets} octets` };
-        const digest = digestOf(octets);
-        // The facts are the last to be written: they name the octets, so that the two never disagree.
-        await replaceFile(folder, octetsFile(list, digest), octets);
+        if ((await storedBeside(list)) + encoded.length > maxOctets)
+          return { problem: `all lists together take more than ${maxOctets} octets` };
+        const digest = compiled.report.sourceSha256;
+        // The facts are the last to be written: they name the copy, so that the two never disagree.
+        await replaceFile(folder, join(folder, copyName(list, digest)), encoded);
         await writeFacts(list, digest, facts);
         for (const name of await readdir(folder)) {
-          if (name.startsWith(fileKey(list)) && name.endsWith('.set') && name !== octetsName(list, digest))
-            await rm(join(folder, name), { force: true });
+          const older = name.startsWith(fileKey(list)) && name.endsWith('.set') && name !== copyName(list, digest);
+          if (older) await rm(join(folder, name), { force: true });
         }
         return null;
       }),
@@ -140,21 +143,26 @@ export function openListStore(folder: string, maxOctets: number = MAX_STORED_OCT
         await rm(join(folder, name), { force: true, recursive: true }).catch(() => undefined);
       }
     },
-
-    seed: async () => {
-      const path = join(folder, SEED_FILE);
-      const known = await readOrNull(path, SEED_OCTETS);
-      if (known?.length === SEED_OCTETS) return Uint8Array.from(known);
-      const made = randomBytes(SEED_OCTETS);
-      // Without a place for it, lists are compiled again at each start: nothing else is lost.
-      await tried(async () => {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
-        await replaceFile(folder, path, made);
-        return null;
-      });
-      return Uint8Array.from(made);
-    },
   };
+}
+
+/** The seed that the lists in `folder` are compiled with; null when there is none that can be read. */
+export async function readListSeed(folder: string): Promise<Uint8Array | null> {
+  const known = await readOrNull(join(folder, SEED_FILE), SEED_OCTETS).catch(() => null);
+  return known?.length === SEED_OCTETS ? Uint8Array.from(known) : null;
+}
+
+/** The same, made and stored at first use. Where it cannot be stored, lists are compiled again at each start: nothing else is lost. */
+export async function listSeed(folder: string, randomOctets: (count: number) => Uint8Array): Promise<Uint8Array> {
+  const known = await readListSeed(folder);
+  if (known !== null) return known;
+  const made = randomOctets(SEED_OCTETS);
+  await tried(async () => {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await replaceFile(folder, join(folder, SEED_FILE), made);
+    return null;
+  });
+  return made;
 }
 
 /** No text of a config stands in the name of a file. */
@@ -162,7 +170,7 @@ function fileKey(list: ListConfig): string {
   return createHash('sha256').update(list.name).digest('hex').slice(0, 32);
 }
 
-function octetsName(list: ListConfig, digest: string): string {
+function copyName(list: ListConfig, digest: string): string {
   return `${fileKey(list)}-${digest.slice(0, 16)}.set`;
 }
 
@@ -171,10 +179,6 @@ function identityOf({ kind, source, format }: ListConfig): string {
   return createHash('sha256')
     .update(JSON.stringify([kind, source.kind, source.kind === 'url' ? source.url : source.path, format]))
     .digest('hex');
-}
-
-function digestOf(octets: Uint8Array): string {
-  return createHash('sha256').update(octets).digest('hex');
 }
 
 /** Complete under its name or not there at all; readable by its owner alone. */
