@@ -6,6 +6,7 @@
  */
 import type { Logger } from 'pino';
 import { type ConfiguredDomainAges, openDomainAges } from './assembly/domain-ages.ts';
+import { HostsFiles } from './assembly/hosts-files.ts';
 import { ListenerSet, type PreparedListeners } from './assembly/listener-set.ts';
 import {
   decisionRetention,
@@ -158,6 +159,7 @@ class LiveKennel implements RunningKennel {
   readonly #options: KennelOptions;
   readonly #lasting: LastingParts;
   readonly #ages: ConfiguredDomainAges;
+  readonly #hosts: HostsFiles;
   readonly #listeners: ListenerSet;
   readonly #reloads: ReloadQueue;
   #sweep: NodeJS.Timeout | null = null;
@@ -170,6 +172,7 @@ class LiveKennel implements RunningKennel {
     this.#options = options;
     this.#lasting = openLastingParts(config, storage, secrets.matcher, metrics, options.log, CLOCK);
     this.#ages = openDomainAges(config, storage.domainAges, () => this.#current.groups.groups, CLOCK);
+    this.#hosts = new HostsFiles(options.log);
     this.#current = this.#generation(config, groups, openInFlight(config));
     this.#reloads = new ReloadQueue((trigger) => this.#reload(trigger));
     this.quarantines.load();
@@ -215,6 +218,7 @@ class LiveKennel implements RunningKennel {
       refreshKept(this.pipeline);
     }, SWEEP_MS);
     this.#ages.ages.start();
+    this.#hosts.start();
     this.storage.folder.setLastModes(modesOf(this.config));
     this.metrics.configLoaded(CLOCK.wallMs());
     this.metrics.readFrom({
@@ -244,6 +248,7 @@ class LiveKennel implements RunningKennel {
       ...meters.alarms(),
       ...quarantines.alarms(),
       ...this.#ages.ages.alarms(),
+      ...this.#hosts.alarms(),
       ...deadGroups(this.#current.groups.groups),
       ...failureAlarm(this.reloadFailure()),
     ];
@@ -268,13 +273,14 @@ class LiveKennel implements RunningKennel {
     await this.#listeners.close(drainMs);
     if (this.#sweep !== null) clearInterval(this.#sweep);
     this.#ages.ages.close();
+    this.#hosts.close();
     for (const group of this.#current.groups.groups.values()) group.close();
     this.#lasting.sessions.saveAll();
     await this.storage.close();
   }
 
   #generation(config: Config, groups: OpenedGroups, inFlight: Pipeline['inFlight']): Generation {
-    const parts = { groups: groups.groups, ages: this.#ages.ages, lists: NO_LISTS, inFlight };
+    const parts = { groups: groups.groups, ages: this.#ages.ages, lists: NO_LISTS, hosts: this.#hosts.of(config.hostsFiles), inFlight };
     return { config, hash: configHash(config), groups, pipeline: pipelineFrom(config, this.#lasting, parts) };
   }
 

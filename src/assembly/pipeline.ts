@@ -8,6 +8,7 @@ import type { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
 import type { HashKey } from '../../scoring/sketch/keyed-hash.ts';
 import { createAnswerCache } from '../cache/answer-cache.ts';
 import { createInFlight } from '../cache/in-flight.ts';
+import { cachePartitions } from '../cache/partitions.ts';
 import type { Config } from '../config/config.ts';
 import type { Pipeline, UpstreamTrouble } from '../pipeline/pipeline.ts';
 import type { CachedAnswer, Clock, DomainAges, QuarantineRecord } from '../pipeline/ports.ts';
@@ -16,6 +17,7 @@ import { SourceRates } from '../pipeline/source-rate.ts';
 import { addressSet } from '../policy/address-set.ts';
 import { AliasRules } from '../policy/aliases.ts';
 import { compileNaming } from '../policy/classify-name.ts';
+import type { HostsNames } from '../policy/hosts-file.ts';
 import type { NameLists } from '../policy/name-lists.ts';
 import { compilePolicies } from '../policy/policy.ts';
 import { loadPopularDomains, type PopularDomains } from '../policy/popular-domains.ts';
@@ -41,7 +43,18 @@ const DECISION_ID_CHARACTERS = 10;
 /** What stays when the config changes. */
 export type LastingParts = Pick<
   Pipeline,
-  'clock' | 'newId' | 'sessions' | 'meters' | 'quarantines' | 'kept' | 'cache' | 'secrets' | 'decisions' | 'metrics' | 'sourceRates'
+  | 'clock'
+  | 'after'
+  | 'newId'
+  | 'sessions'
+  | 'meters'
+  | 'quarantines'
+  | 'kept'
+  | 'cache'
+  | 'secrets'
+  | 'decisions'
+  | 'metrics'
+  | 'sourceRates'
 > & {
   readonly nameHashKey: HashKey;
   readonly popular: PopularDomains;
@@ -53,6 +66,7 @@ export interface ConfigParts {
   readonly groups: ReadonlyMap<string, ForwardingGroup>;
   readonly ages: DomainAges;
   readonly lists: NameLists;
+  readonly hosts: HostsNames;
   /** Anew where groups change: a query must not wait for an upstream that its config no longer names. */
   readonly inFlight: Pipeline['inFlight'];
 }
@@ -82,18 +96,14 @@ export function openLastingParts(
   });
   return {
     clock,
+    after,
     newId,
     nameHashKey,
     sessions,
     meters,
     quarantines,
     kept: new KeptNames(),
-    cache: createAnswerCache({
-      maxEntries: config.cache.maxEntries,
-      maxOctets: config.cache.maxOctets,
-      maxTtlSeconds: config.cache.maxTtlSeconds,
-      negativeMaxTtlSeconds: config.cache.negativeMaxTtlSeconds,
-    }),
+    cache: createAnswerCache(config.cache),
     popular: loadPopularDomains(),
     serverCookies: new ServerCookieSecrets(storage.folder.cookieKey()),
     sourceRates: new SourceRates(sipKey(randomOctets(SIP_KEY_OCTETS))),
@@ -108,7 +118,7 @@ export function openInFlight(config: Config): Pipeline['inFlight'] {
 }
 
 /** Compiles the config; changes nothing that a query under way could see. */
-export function pipelineFrom(config: Config, lasting: LastingParts, { groups, ages, lists, inFlight }: ConfigParts): Pipeline {
+export function pipelineFrom(config: Config, lasting: LastingParts, { groups, ages, lists, hosts, inFlight }: ConfigParts): Pipeline {
   return {
     ...lasting,
     clients: addressSet(config.clients.allow),
@@ -118,7 +128,7 @@ export function pipelineFrom(config: Config, lasting: LastingParts, { groups, ag
     limits: config.limits,
     cookieSecrets: lasting.serverCookies.of(config.serverCookies),
     policies: compilePolicies(config, lists),
-    naming: compileNaming(config, lasting.popular),
+    naming: compileNaming(config, lasting.popular, undefined, hosts),
     aliasRules: new AliasRules(config),
     contact: config.contact,
     queryLog:
@@ -127,6 +137,7 @@ export function pipelineFrom(config: Config, lasting: LastingParts, { groups, ag
         : null,
     upstreams: groups,
     inFlight,
+    partitions: cachePartitions(config),
     groupsTrustedForAd: groupsOnThisMachine(config),
     ages,
   };
@@ -167,6 +178,12 @@ export function decisionRetention({ retention }: Config): DecisionRetention {
 
 export function randomOctets(count: number): Uint8Array {
   return randomBytes(count);
+}
+
+/** A process that ends does not wait for it. */
+function after(ms: number, act: () => void): () => void {
+  const timer = setTimeout(act, ms).unref();
+  return () => clearTimeout(timer);
 }
 
 /** A decision's identifier: 50 bits at random. */
