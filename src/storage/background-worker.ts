@@ -8,6 +8,7 @@ import type { DecisionRecord } from '../pipeline/ports.ts';
 import { failureText } from './database.ts';
 import { createDecisionTable, DECISION_MIGRATIONS, type DecisionQuestion, type DecisionRetention } from './decisions-schema.ts';
 import { checkpoint, isLogUrgent, type MeterBounds, prepareForUpkeep, pruneMeters } from './meters-upkeep.ts';
+import { reserveRoom } from './reserved-room.ts';
 import { type StartedWorker, startWorker } from './worker-start.ts';
 import type { ToWriter } from './writer-thread.ts';
 
@@ -21,6 +22,8 @@ export interface BackgroundWorkerOptions {
   readonly meterBounds: MeterBounds;
   /** Between two rounds of checkpoints and pruning. Each file costs about three fsyncs a round. */
   readonly upkeepMs: number;
+  /** Room for meters that a full disk cannot take; 0: none. */
+  readonly reservedOctets: number;
   readonly maxPages?: number;
 }
 
@@ -46,6 +49,7 @@ function run({ database: decisions, port, tell }: StartedWorker, options: Backgr
   const table = createDecisionTable(decisions);
   const others = options.checkpointFiles.map((file) => openForUpkeep(file));
   const meters = options.metersFile === null ? null : openForUpkeep(options.metersFile);
+  if (meters !== null && options.reservedOctets > 0) reserveRoom(meters, options.reservedOctets);
   let { retention } = options;
   let upkeepTrouble: string | null = null;
 

@@ -19,6 +19,8 @@ export interface DecisionOptions {
   readonly metersFile?: string;
   readonly meterBounds?: MeterBounds;
   readonly checkpointFiles?: readonly string[];
+  /** Room kept for meters on a disk that fills up, in octets. */
+  readonly reservedOctets?: number;
 }
 
 export interface Decisions extends DecisionSink {
@@ -56,6 +58,7 @@ export async function openDecisions(file: string, options: DecisionOptions = {})
     checkpointFiles: options.checkpointFiles ?? [],
     metersFile: options.metersFile ?? null,
     meterBounds: options.meterBounds ?? DEFAULT_METER_BOUNDS,
+    reservedOctets: options.reservedOctets ?? 0,
     upkeepMs: options.upkeepMs ?? 60_000,
     ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
   };

@@ -6,6 +6,7 @@ import { workerData } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
 import { failureText } from './database.ts';
 import { EVIDENCE_MIGRATIONS, type EvidenceWrite, quarantineRow } from './evidence-schema.ts';
+import { reserveRoom } from './reserved-room.ts';
 import { type StartedWorker, startWorker } from './worker-start.ts';
 import type { ToWriter } from './writer-thread.ts';
 
@@ -14,6 +15,8 @@ export interface EvidenceWorkerOptions {
   readonly file: string;
   /** How long the first write of a group waits for others. */
   readonly gatherMs: number;
+  /** Room for evidence that a full disk cannot take; 0: none. */
+  readonly reservedOctets: number;
   readonly maxPages?: number;
 }
 
@@ -31,7 +34,10 @@ const started = startWorker(options.file, {
   synchronous: 'FULL',
   ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
 });
-if (started !== null) run(started, options.gatherMs);
+if (started !== null) {
+  if (options.reservedOctets > 0) reserveRoom(started.database, options.reservedOctets);
+  run(started, options.gatherMs);
+}
 
 function run({ database, port, tell }: StartedWorker, gatherMs: number): void {
   const write = createWriter(database);

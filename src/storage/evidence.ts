@@ -14,6 +14,8 @@ export interface EvidenceOptions {
   readonly pendingLimit?: number;
   readonly patienceMs?: number;
   readonly maxPages?: number;
+  /** Room kept on a disk that fills up, in octets. */
+  readonly reservedOctets?: number;
 }
 
 export interface Evidence extends QuarantineLedger {
@@ -30,6 +32,7 @@ export async function openEvidence(file: string, options: EvidenceOptions = {}):
   const workerData: EvidenceWorkerOptions = {
     file,
     gatherMs: options.gatherMs ?? 5,
+    reservedOctets: options.reservedOctets ?? 0,
     ...(options.maxPages === undefined ? {} : { maxPages: options.maxPages }),
   };
   const writer = startWriterThread<EvidenceWrite>({

@@ -26,6 +26,9 @@ export interface StorageOptions {
 
 export type OpenStorage = { readonly kind: 'ok'; readonly storage: Storage } | { readonly kind: 'error'; readonly message: string };
 
+/** For each of meters and evidence, in the database and in its log: some 40,000 meters or 10,000 quarantines. */
+const RESERVED_OCTETS = 4 * 1024 * 1024;
+
 /** Opens the state folder and all its databases; the error is one sentence for the operator, and then nothing is left open. */
 export async function openStorage(
   path: string,
@@ -55,11 +58,12 @@ export async function openStorage(
   closers.push(ages.ages.close);
 
   const [evidence, decisions] = await Promise.all([
-    openEvidence(file('evidence.sqlite'), options.evidence),
+    openEvidence(file('evidence.sqlite'), { reservedOctets: RESERVED_OCTETS, ...options.evidence }),
     openDecisions(file('decisions.sqlite'), {
       ...options.decisions,
       metersFile: file('meters.sqlite'),
       checkpointFiles: [file('domain-ages.sqlite')],
+      reservedOctets: RESERVED_OCTETS,
     }),
   ]);
   if (decisions.kind === 'ok') closers.push(decisions.decisions.close);
