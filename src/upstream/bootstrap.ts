@@ -114,7 +114,7 @@ class BootstrappedUpstream implements Upstream {
     if (attempt.kind === 'response') {
       opened.lastAnswerMs = this.#clock.monotonicMs();
       this.#pauseMs = 0;
-    } else if (opened === this.#opened && attempt.reason !== 'overloaded' && opened.lastAnswerMs < askedAtMs) {
+    } else if (opened === this.#opened && attempt.reason !== 'overloaded' && opened.lastAnswerMs <= askedAtMs) {
       this.#useNextAddress();
     }
     if (this.#leaving.has(opened) && opened.waiting === 0) this.#drop(opened);

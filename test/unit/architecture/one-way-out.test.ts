@@ -12,7 +12,7 @@ describe('a query leaves only with a permit', () => {
 
   test('no query path reaches the look-up of our own hosts', () => {
     const callers = filesMatching('{src,scoring}/**/*.ts', /(?<!function )\blookUpOwnHost\b/);
-    expect(callers).toEqual(['src/assembly/domain-ages.ts', 'src/assembly/lists.ts']);
+    expect(callers).toEqual(['src/assembly/domain-ages.ts', 'src/assembly/lists.ts', 'src/assembly/upstream-groups.ts']);
   });
 
   test('the query to an upstream is encoded only where the permit is redeemed', () => {
