@@ -7,6 +7,7 @@ import type { ListenError } from '../listener/listen-error.ts';
 import type { AnswerQuery, Listener, OnListenerEvent } from '../listener/listener.ts';
 import { DEFAULT_TCP_LIMITS, openTcpListener, type TcpLimits } from '../listener/tcp.ts';
 import { openUdpListener } from '../listener/udp.ts';
+import { type AddressSet, addressSet } from '../policy/address-set.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 export interface ListenerParts {
@@ -28,18 +29,33 @@ export async function openListeners(
     if (event.kind === 'answer-failed' || event.kind === 'socket-failed')
       log.error({ listener: event.listener, detail: event.detail }, event.kind);
   };
+  const isProxy = proxiesOf(config);
   const opened: (Listener | ListenError)[] = [];
   for (const { address, port } of endpoints) {
     opened.push(
       ...(await openBoth(
         port,
-        (chosen) => openUdpListener({ address, port: chosen, answer, onEvent }),
-        (chosen) => openTcpListener({ address, port: chosen, answer, onEvent, admit, limits: tcpLimits(config) }),
+        (chosen) =>
+          openUdpListener({ address, port: chosen, answer, onEvent, maxPending: PENDING_PER_LOOK_UP * config().limits.pendingQueries }),
+        (chosen) => openTcpListener({ address, port: chosen, answer, onEvent, admit, isProxy, limits: tcpLimits(config) }),
       )),
     );
   }
   return opened;
 }
+
+/** Whether a peer is in `proxyProtocol.from` of the config in use. */
+function proxiesOf(config: () => Config): (address: string) => boolean {
+  let compiled: { readonly from: readonly string[]; readonly set: AddressSet } | null = null;
+  return (address) => {
+    const { from } = config().proxyProtocol;
+    if (compiled?.from !== from) compiled = { from, set: addressSet(from) };
+    return compiled.set.contains(address);
+  };
+}
+
+/** Queries that join one under way wait as well, without counting as another; above this they are dropped unread. */
+const PENDING_PER_LOOK_UP = 2;
 
 type Open = (port: number) => Promise<Listener | ListenError>;
 

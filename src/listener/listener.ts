@@ -25,7 +25,9 @@ export type ListenerEventKind =
   /** TCP: too many connections, of this client or in all. */
   | 'connection-refused'
   /** TCP: a connection was closed because a client was too slow or silent. */
-  | 'connection-expired';
+  | 'connection-expired'
+  /** TCP: a trusted proxy sent no PROXY header, or not one of version 2. */
+  | 'proxy-refused';
 
 export interface ListenerEvent {
   readonly kind: ListenerEventKind;

@@ -7,6 +7,7 @@ import type { QuerySource } from '../pipeline/ports.ts';
 import { addressAndPort } from '../wire/address.ts';
 import { type ListenError, listenError } from './listen-error.ts';
 import { type AnswerQuery, clientAddress, errorText, type Listener, type OnListenerEvent } from './listener.ts';
+import { ProxyHandshake } from './proxy-handshake.ts';
 import { TcpConnection } from './tcp-connection.ts';
 
 export interface TcpLimits {
@@ -47,6 +48,11 @@ export interface TcpListenerOptions {
   readonly answer: AnswerQuery;
   /** `clients.allow`: false closes the connection before a single octet is read. */
   readonly admit?: (address: string) => boolean;
+  /**
+   * `proxyProtocol.from`: whose connections must begin with a PROXY header, which names the client. Everybody else's never do: there
+   * a header is only octets that are no query.
+   */
+  readonly isProxy?: (address: string) => boolean;
   readonly limits?: TcpLimits;
   readonly onEvent?: OnListenerEvent;
   /** Monotonic milliseconds. */
@@ -78,7 +84,7 @@ class TcpListener implements Listener {
   readonly #limits: TcpLimits;
   readonly #nowMs: () => number;
   readonly #name: string;
-  readonly #connections = new Set<TcpConnection>();
+  readonly #connections = new Set<TcpConnection | ProxyHandshake>();
   readonly #perClient = new Map<string, number>();
   readonly #sweep: NodeJS.Timeout;
   #closing: Promise<void> | null = null;
@@ -119,7 +125,34 @@ class TcpListener implements Listener {
       socket.destroy();
       return;
     }
-    const client = clientAddress(peer);
+    if (this.#options.isProxy?.(clientAddress(peer)) === true) this.#shakeHands(socket, peer, port);
+    else this.#serve(socket, clientAddress(peer), port);
+  }
+
+  /** Before the header is there nobody knows the client, so only the number of all connections is held against it. */
+  #shakeHands(socket: net.Socket, proxy: string, proxyPort: number): void {
+    if (!this.#makeRoom()) {
+      this.#turnAway(socket, 'connection-refused', proxy);
+      return;
+    }
+    const handshake = new ProxyHandshake(socket, {
+      nowMs: this.#nowMs,
+      onClient: (client) => {
+        this.#connections.delete(handshake);
+        if (this.#closing !== null) socket.destroy();
+        else this.#serve(socket, clientAddress(client?.address ?? proxy), client?.port ?? proxyPort);
+        this.#noteEmpty();
+      },
+      onRefused: (reason) => this.#report('proxy-refused', reason),
+      onClosed: () => {
+        this.#connections.delete(handshake);
+        this.#noteEmpty();
+      },
+    });
+    this.#connections.add(handshake);
+  }
+
+  #serve(socket: net.Socket, client: string, port: number): void {
     if (this.#options.admit !== undefined && !this.#options.admit(client)) {
       this.#turnAway(socket, 'client-refused', client);
       return;
@@ -155,13 +188,17 @@ class TcpListener implements Listener {
     const left = (this.#perClient.get(client) ?? 1) - 1;
     if (left > 0) this.#perClient.set(client, left);
     else this.#perClient.delete(client);
+    this.#noteEmpty();
+  }
+
+  #noteEmpty(): void {
     if (this.#connections.size === 0) this.#allClosed?.();
   }
 
   /** At the limit, whoever keeps us waiting longest goes; false when every connection waits for our answers. */
   #makeRoom(): boolean {
     if (this.#connections.size < this.#limits.maxConnections) return true;
-    let slowest: TcpConnection | null = null;
+    let slowest: TcpConnection | ProxyHandshake | null = null;
     for (const connection of this.#connections) {
       if (connection.waiting === 'answer') continue;
       if (slowest === null || connection.waitingSinceMs < slowest.waitingSinceMs) slowest = connection;
@@ -186,7 +223,7 @@ class TcpListener implements Listener {
     }
   }
 
-  #patienceMs(connection: TcpConnection): number {
+  #patienceMs(connection: TcpConnection | ProxyHandshake): number {
     switch (connection.waiting) {
       case 'query':
         return this.#connections.size * 4 > this.#limits.maxConnections * 3 ? this.#limits.busyIdleMs : this.#limits.idleMs;

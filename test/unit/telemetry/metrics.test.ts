@@ -6,6 +6,7 @@ function metricsWith(sources?: Partial<MetricSources>): { metrics: Metrics; erro
   const metrics = new Metrics({ version: '1.2.3', onInternalError: (cause) => errors.push(cause) });
   metrics.readFrom({
     cacheEntries: () => 0,
+    cacheOctets: () => 0,
     sessions: () => ({}),
     logDropped: () => 0,
     pendingQueries: () => 0,
@@ -41,11 +42,13 @@ describe('Metrics', () => {
       'kennel_leak_bits_total',
       'kennel_listener_events_total',
       'kennel_log_dropped_total',
+      'kennel_overloaded_total',
       'kennel_parse_errors_total',
       'kennel_pending_queries',
       'kennel_rate_limited_total',
       'kennel_refreshes_total',
       'kennel_score',
+      'kennel_server_cookies_total',
       'kennel_sessions',
       'kennel_upstream_failures_total',
       'kennel_upstream_request_duration_seconds',
@@ -69,7 +72,7 @@ describe('Metrics', () => {
   test('counts answers, decisions, leaked bits and cache use', async () => {
     const { metrics } = metricsWith();
     metrics.responseSent(3, 'refused', 2);
-    metrics.responseSent(23, 'forwarded', 30);
+    metrics.responseSent(24, 'forwarded', 30);
     metrics.decided('refuse', 'score', 'everyone', 'enforce', 72);
     metrics.leaked('everyone', 12.5);
     metrics.leaked('everyone', 1.5);
@@ -105,6 +108,7 @@ describe('Metrics', () => {
     const { metrics } = metricsWith({
       sessions: () => states,
       cacheEntries: () => 42,
+      cacheOctets: () => 12_345,
       logDropped: () => 7,
       pendingQueries: () => 5,
       alarms: () => 2,
