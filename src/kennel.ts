@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { type ConfiguredDomainAges, openDomainAges } from './assembly/domain-ages.ts';
 import { HostsFiles } from './assembly/hosts-files.ts';
 import { ListenerSet, type PreparedListeners } from './assembly/listener-set.ts';
+import { type OpenedLists, openLists } from './assembly/lists.ts';
 import {
   decisionRetention,
   finishReleases,
@@ -27,7 +28,6 @@ import type { Pipeline } from './pipeline/pipeline.ts';
 import type { Clock, Mode } from './pipeline/ports.ts';
 import { refreshKept } from './pipeline/refresh-kept.ts';
 import { resolveQuery } from './pipeline/resolve-query.ts';
-import { NO_LISTS } from './policy/name-lists.ts';
 import { requireModel } from './policy/shipped-file.ts';
 import type { Quarantines } from './quarantine/quarantine.ts';
 import { readConfigured } from './secrets/read-secret.ts';
@@ -61,6 +61,7 @@ export interface RunningKennel {
   readonly quarantines: Quarantines;
   readonly storage: Storage;
   readonly secrets: RegisteredSecrets;
+  readonly lists: OpenedLists;
   readonly metrics: Metrics;
   readonly startedAtMs: number;
   /** Bound UDP and TCP addresses. */
@@ -119,7 +120,16 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
   const groups = openUpstreamGroups(config, { metrics, clock: CLOCK });
   if (groups.kind === 'error') return fail(groups.message);
 
-  const kennel = new LiveKennel(config, options, { storage, secrets: secrets.secrets, metrics, groups });
+  let running: LiveKennel | null = null;
+  const lists = await openLists(config, {
+    groups: () => (running?.groups ?? groups).groups,
+    clock: CLOCK,
+    log: options.log,
+    metrics,
+    onChange: () => running?.recompile(),
+  });
+  const kennel = new LiveKennel(config, options, { storage, secrets: secrets.secrets, metrics, groups, lists });
+  running = kennel;
   const failures = await kennel.listen();
   if (failures.length === 0) return { kind: 'started', kennel };
   await kennel.close(0);
@@ -132,6 +142,7 @@ interface OpenedParts {
   readonly secrets: RegisteredSecrets;
   readonly metrics: Metrics;
   readonly groups: OpenedGroups;
+  readonly lists: OpenedLists;
 }
 
 /** One config in force, and what follows from it. A query takes the generation it meets and keeps it to its end. */
@@ -154,6 +165,7 @@ interface NextParts {
 class LiveKennel implements RunningKennel {
   readonly storage: Storage;
   readonly secrets: RegisteredSecrets;
+  readonly lists: OpenedLists;
   readonly metrics: Metrics;
   readonly startedAtMs = CLOCK.wallMs();
   readonly #options: KennelOptions;
@@ -165,9 +177,10 @@ class LiveKennel implements RunningKennel {
   #sweep: NodeJS.Timeout | null = null;
   #current: Generation;
 
-  constructor(config: Config, options: KennelOptions, { storage, secrets, metrics, groups }: OpenedParts) {
+  constructor(config: Config, options: KennelOptions, { storage, secrets, metrics, groups, lists }: OpenedParts) {
     this.storage = storage;
     this.secrets = secrets;
+    this.lists = lists;
     this.metrics = metrics;
     this.#options = options;
     this.#lasting = openLastingParts(config, storage, secrets.matcher, metrics, options.log, CLOCK);
@@ -200,6 +213,10 @@ class LiveKennel implements RunningKennel {
     return this.#current.pipeline;
   }
 
+  get groups(): OpenedGroups {
+    return this.#current.groups;
+  }
+
   get quarantines(): Quarantines {
     return this.#lasting.quarantines;
   }
@@ -219,6 +236,7 @@ class LiveKennel implements RunningKennel {
     }, SWEEP_MS);
     this.#ages.ages.start();
     this.#hosts.start();
+    this.lists.start();
     this.storage.folder.setLastModes(modesOf(this.config));
     this.metrics.configLoaded(CLOCK.wallMs());
     this.metrics.readFrom({
@@ -249,6 +267,7 @@ class LiveKennel implements RunningKennel {
       ...quarantines.alarms(),
       ...this.#ages.ages.alarms(),
       ...this.#hosts.alarms(),
+      ...this.lists.alarms(),
       ...deadGroups(this.#current.groups.groups),
       ...failureAlarm(this.reloadFailure()),
     ];
@@ -274,13 +293,20 @@ class LiveKennel implements RunningKennel {
     if (this.#sweep !== null) clearInterval(this.#sweep);
     this.#ages.ages.close();
     this.#hosts.close();
+    await this.lists.close();
     for (const group of this.#current.groups.groups.values()) group.close();
     this.#lasting.sessions.saveAll();
     await this.storage.close();
   }
 
   #generation(config: Config, groups: OpenedGroups, inFlight: Pipeline['inFlight']): Generation {
-    const parts = { groups: groups.groups, ages: this.#ages.ages, lists: NO_LISTS, hosts: this.#hosts.of(config.hostsFiles), inFlight };
+    const parts = {
+      groups: groups.groups,
+      ages: this.#ages.ages,
+      lists: this.lists.lists,
+      hosts: this.#hosts.of(config.hostsFiles),
+      inFlight,
+    };
     return { config, hash: configHash(config), groups, pipeline: pipelineFrom(config, this.#lasting, parts) };
   }
 
@@ -337,6 +363,8 @@ class LiveKennel implements RunningKennel {
   #swap(config: Config, { groups, secrets, listeners, wouldHaveLost }: NextParts): void {
     const before = this.#current;
     const { sessions, meters } = this.#lasting;
+    // Before the generation, which holds what the lists say; what is new here and not on this machine comes later.
+    this.lists.reconfigure(config);
     const joinable = groups.retired.length === 0 && config.limits.pendingQueries === before.config.limits.pendingQueries;
     const next = this.#generation(config, groups, joinable ? before.pipeline.inFlight : openInFlight(config));
     // What may throw because of the disk comes first; none of it matters to anybody while the generation before goes on.

@@ -120,8 +120,8 @@ export function openListStore(folder: string, hasher: NameHasher, maxOctets: num
         await replaceFile(folder, join(folder, copyName(list, digest)), encoded);
         await writeFacts(list, digest, facts);
         for (const name of await readdir(folder)) {
-          const older = name.startsWith(fileKey(list)) && name.endsWith('.set') && name !== copyName(list, digest);
-          if (older) await rm(join(folder, name), { force: true });
+          const current = [copyName(list, digest), `${fileKey(list)}.json`].includes(name);
+          if (!current && name.startsWith(fileKey(list))) await rm(join(folder, name), { force: true });
         }
         return null;
       }),
@@ -138,7 +138,7 @@ export function openListStore(folder: string, hasher: NameHasher, maxOctets: num
       // A folder that is not there, or cannot be read, holds nothing to clean.
       const names = await readdir(folder).catch(() => []);
       for (const name of names) {
-        const key = /^([0-9a-f]{32})(?:\.json|-[0-9a-f]{16}\.set)$/.exec(name)?.[1];
+        const key = /^([0-9a-f]{32})(?:\.json|-[0-9a-f]{16}\.set)(?:\.partial)?$/.exec(name)?.[1];
         if (name === SEED_FILE || (key !== undefined && keys.has(key))) continue;
         await rm(join(folder, name), { force: true, recursive: true }).catch(() => undefined);
       }

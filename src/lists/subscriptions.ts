@@ -145,6 +145,9 @@ class LiveSubscriptions implements Subscriptions {
       }),
     );
     this.#compileNames();
+    // A reload looks at files again: whoever changed the config may have changed them too.
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const one of this.#byName.values()) if (one.config.source.kind === 'file') one.dueMs = nowMs;
     void this.#loadBehind(fresh, lists);
   }
 

@@ -135,7 +135,8 @@ export function upstreamGroups(config: Pick<Config, 'upstreams' | 'lanUpstreams'
   return groups;
 }
 
-function zoneGroup(name: string): string {
+/** `name`: as in the config. */
+export function zoneGroup(name: string): string {
   return `zone:${name}`;
 }
 

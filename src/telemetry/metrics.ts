@@ -28,6 +28,15 @@ export interface MetricSources {
   alarms(): number;
 }
 
+/** A list subscription in numbers. */
+export interface ListNumbers {
+  readonly name: string;
+  readonly entries: number;
+  /** Wall time; null: never. */
+  readonly checkedAtMs: number | null;
+  readonly failures: number;
+}
+
 /** A cached answer takes microseconds, a forwarded one milliseconds, a failing upstream seconds. */
 const REQUEST_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 const UPSTREAM_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -63,6 +72,7 @@ export class Metrics implements PipelineMetrics {
   #clientsRefused = 0;
   #internalErrors = 0;
   #sources: MetricSources | null = null;
+  #lists: () => readonly ListNumbers[] = () => [];
 
   constructor(options: MetricsOptions) {
     this.#onInternalError = options.onInternalError;
@@ -90,7 +100,11 @@ export class Metrics implements PipelineMetrics {
     this.#tallied('refreshes_total', 'Known names asked again by Kennel itself because a budget is spent.', this.#refreshes, ['result']);
     this.#counted('cache_hits_total', 'Queries answered from the cache.', () => this.#cacheHits);
     this.#counted('cache_misses_total', 'Queries the cache could not answer.', () => this.#cacheMisses);
-    this.#counted('cache_stale_answers_total', 'Answers past their end, served because a newer one was not to be had.', () => this.#staleServed);
+    this.#counted(
+      'cache_stale_answers_total',
+      'Answers past their end, served because a newer one was not to be had.',
+      () => this.#staleServed,
+    );
     this.#counted('cache_prefetches_total', 'Popular answers asked for again shortly before their end.', () => this.#prefetches);
     this.#counted('clients_refused_total', 'Queries and connections of clients outside clients.allow.', () => this.#clientsRefused);
     this.#tallied('rate_limited_total', 'Queries above a rate: of a session, of unverified sources or of strangers.', this.#rateLimited, [
@@ -112,6 +126,7 @@ export class Metrics implements PipelineMetrics {
     this.#gauged('pending_queries', 'Queries that wait for an answer.', () => this.#sources?.pendingQueries() ?? 0);
     this.#gauged('alarms', 'Conditions an operator should look at; /v1/status says which.', () => this.#sources?.alarms() ?? 0);
     this.#sessionStates();
+    this.#listNumbers();
     this.#upstreamSeconds = new Histogram({
       name: 'kennel_upstream_request_duration_seconds',
       help: 'Time an upstream took to answer.',
@@ -131,6 +146,11 @@ export class Metrics implements PipelineMetrics {
   /** Sets what is read at each scrape; before that those gauges are 0. */
   readFrom(sources: MetricSources): void {
     this.#sources = sources;
+  }
+
+  /** Sets what is told of list subscriptions at each scrape. Lists are named in the config, so there are few. */
+  readListsFrom(lists: () => readonly ListNumbers[]): void {
+    this.#lists = lists;
   }
 
   queryReceived(protocol: 'udp' | 'tcp', family: 'ipv4' | 'ipv6', qtype: number): void {
@@ -268,6 +288,38 @@ export class Metrics implements PipelineMetrics {
 
   #gauge<Label extends string>(name: string, help: string, ...labelNames: Label[]): Gauge<Label> {
     return new Gauge({ name: `kennel_${name}`, help, labelNames, registers: [this.#registry] });
+  }
+
+  #listNumbers(): void {
+    const lists = () => this.#lists();
+    const numbered = (name: string, help: string, read: (list: ListNumbers) => number): void => {
+      new Gauge({
+        name: `kennel_${name}`,
+        help,
+        labelNames: ['list'],
+        registers: [this.#registry],
+        collect(): void {
+          this.reset();
+          for (const list of lists()) this.set({ list: list.name }, read(list));
+        },
+      });
+    };
+    numbered('list_entries', 'Rules in force of a list subscription.', ({ entries }) => entries);
+    numbered(
+      'list_last_success_timestamp_seconds',
+      'When the source of a list subscription last had what is in force; 0: never.',
+      ({ checkedAtMs }) => (checkedAtMs ?? 0) / 1_000,
+    );
+    new Counter({
+      name: 'kennel_list_failures_total',
+      help: 'Looks at the source of a list subscription that failed.',
+      labelNames: ['list'],
+      registers: [this.#registry],
+      collect(): void {
+        this.reset();
+        for (const { name, failures } of lists()) this.inc({ list: name }, failures);
+      },
+    });
   }
 
   #sessionStates(): void {
