@@ -44,6 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'npm:ipaddr.js',
     'node:crypto',
     'node:dgram',
+    'node:http2',
     'node:net',
     'node:tls',
   ],

@@ -27,7 +27,29 @@ export interface GuardSettings {
   readonly cookies: boolean;
 }
 
-export class ForgeryGuards {
+export interface ForgeryGuards {
+  /** Fresh marks for one question that leaves from this address. */
+  marksFor(qname: QName, localAddress: string): Marks;
+  /** An answer over UDP whose source, ID and question are right. */
+  judgeDatagram(marks: Marks, packet: Uint8Array, response: ParsedResponse): GuardVerdict;
+  /** An answer over TCP whose ID and question are right. What it lacks, the upstream cannot do: questions stop carrying it for a while. */
+  judgeStream(marks: Marks, packet: Uint8Array, response: ParsedResponse): 'believed' | 'stray' | 'ask-again';
+}
+
+const NO_MARKS: Marks = { spelling: null, cookie: null };
+
+/** For streams that are encrypted. */
+export const NO_GUARDS: ForgeryGuards = {
+  marksFor: () => NO_MARKS,
+  judgeDatagram: () => 'believed',
+  judgeStream: () => 'believed',
+};
+
+export function createForgeryGuards(settings: GuardSettings, random16: Random16, clock: Clock): ForgeryGuards {
+  return settings.randomCase || settings.cookies ? new Guards(settings, random16, clock) : NO_GUARDS;
+}
+
+class Guards implements ForgeryGuards {
   readonly #case: RandomCase | null;
   readonly #jar: CookieJar | null;
 
@@ -36,12 +58,10 @@ export class ForgeryGuards {
     this.#jar = cookies ? new CookieJar(random16, clock) : null;
   }
 
-  /** Fresh marks for one question that leaves from this address. */
   marksFor(qname: QName, localAddress: string): Marks {
     return { spelling: this.#case?.spell(qname) ?? null, cookie: this.#jar?.cookieFrom(localAddress) ?? null };
   }
 
-  /** An answer over UDP whose source, ID and question are right. */
   judgeDatagram({ spelling, cookie }: Marks, packet: Uint8Array, response: ParsedResponse): GuardVerdict {
     if (spelling !== null && !repeatsSpelling(packet, spelling)) return 'ask-over-tcp';
     switch (this.#jar?.judge(cookie, response) ?? 'believed') {
@@ -59,7 +79,6 @@ export class ForgeryGuards {
     }
   }
 
-  /** An answer over TCP whose ID and question are right. What it lacks, the upstream cannot do: questions stop carrying it for a while. */
   judgeStream({ spelling, cookie }: Marks, packet: Uint8Array, response: ParsedResponse): 'believed' | 'stray' | 'ask-again' {
     if (spelling !== null && !repeatsSpelling(packet, spelling)) this.#case?.noteChangedCase();
     switch (this.#jar?.judge(cookie, response) ?? 'believed') {

@@ -1,8 +1,10 @@
 /** Turns an upstream's URL into the upstream over its transport. Opens no socket: that happens with the first question. */
 import type { Clock } from '../pipeline/ports.ts';
-import { ForgeryGuards } from './forgery-guards.ts';
+import { createForgeryGuards } from './forgery-guards.ts';
+import { createHttpsUpstream } from './https-upstream.ts';
 import type { Random16 } from './random16.ts';
 import { createTcpUpstream } from './tcp-upstream.ts';
+import { createTlsUpstream } from './tls-upstream.ts';
 import { createUdpUpstream } from './udp-upstream.ts';
 import type { Upstream } from './upstream.ts';
 import { type PinnedUpstream, pinned, type UpstreamUrl } from './upstream-url.ts';
@@ -26,6 +28,14 @@ export function openUpstream(url: UpstreamUrl, clock: Clock, random16: Random16,
 
 /** An upstream whose address is known. */
 function openPinned(url: PinnedUpstream, clock: Clock, random16: Random16, options: UpstreamOptions): Upstream {
-  const guards = new ForgeryGuards(options, random16, clock);
-  return url.transport === 'udp' ? createUdpUpstream(url, random16, guards) : createTcpUpstream(url, random16, guards);
+  switch (url.transport) {
+    case 'udp':
+      return createUdpUpstream(url, random16, createForgeryGuards(options, random16, clock));
+    case 'tcp':
+      return createTcpUpstream(url, random16, createForgeryGuards(options, random16, clock));
+    case 'tls':
+      return createTlsUpstream(url, clock, random16, options.ca);
+    case 'https':
+      return createHttpsUpstream(url, clock, options.ca);
+  }
 }

@@ -21,8 +21,6 @@ export interface PendingQuery {
   settle(attempt: Attempt): void;
 }
 
-const NO_MARKS: Marks = { spelling: null, cookie: null };
-
 /** Calls `place` with a query that ends by itself, as a time-out, after `timeoutMs`. */
 export function askWithin(timeoutMs: number, permit: SendPermit, place: (query: PendingQuery) => void): Promise<Attempt> {
   return new Promise((resolve) => {
@@ -34,7 +32,7 @@ export function askWithin(timeoutMs: number, permit: SendPermit, place: (query: 
       permit,
       moves: 0,
       repeats: 0,
-      marks: NO_MARKS,
+      marks: { spelling: null, cookie: null },
       leaveSocket: null,
       settle(attempt) {
         clearTimeout(timer);

@@ -1,11 +1,11 @@
 /** What only the TCP transport does: sharing, replacing and losing connections. Over real sockets on loopback. */
 import { afterEach, describe, expect, test } from 'vitest';
+import { NO_GUARDS } from '../../../src/upstream/forgery-guards.ts';
 import { createRandom16 } from '../../../src/upstream/random16.ts';
 import { MAX_QUERIES_PER_PORT } from '../../../src/upstream/source-port.ts';
 import { createTcpUpstream } from '../../../src/upstream/tcp-upstream.ts';
 import type { Upstream } from '../../../src/upstream/upstream.ts';
 import { parseUpstreamUrl, pinned } from '../../../src/upstream/upstream-url.ts';
-import { unguarded } from '../../lab/guards.ts';
 import { permitFor } from '../../lab/permits.ts';
 import { a, garbage, type StubAuthority, type StubReplyFunction, startStubAuthority } from '../../lab/stub-authority.ts';
 
@@ -21,7 +21,7 @@ async function lab(reply: StubReplyFunction) {
   const stub = await startStubAuthority({ reply });
   const url = parseUpstreamUrl(stub.url('tcp'));
   if (url.kind === 'error') throw new Error(url.message);
-  const upstream = createTcpUpstream(pinned(url.url), createRandom16(), unguarded());
+  const upstream = createTcpUpstream(pinned(url.url), createRandom16(), NO_GUARDS);
   open.push(stub, upstream);
   const ask = (text: string, timeoutMs = 2000) => upstream.ask(permitFor(text), timeoutMs);
   const askAll = (count: number) => Promise.all(Array.from({ length: count }, (_, index) => ask(`${index}.example.com`)));

@@ -1,12 +1,12 @@
 /** What only the UDP transport does: random ports and IDs, forged answers, truncation. Over real sockets on loopback. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { NO_GUARDS } from '../../../src/upstream/forgery-guards.ts';
 import { createRandom16, type Random16 } from '../../../src/upstream/random16.ts';
 import { MAX_PORT_AGE_MS, MAX_QUERIES_PER_PORT } from '../../../src/upstream/source-port.ts';
 import { createUdpUpstream } from '../../../src/upstream/udp-upstream.ts';
 import type { Upstream } from '../../../src/upstream/upstream.ts';
 import { parseUpstreamUrl, pinned } from '../../../src/upstream/upstream-url.ts';
 import { addressesOf } from '../../../src/wire/rdata.ts';
-import { unguarded } from '../../lab/guards.ts';
 import { permitFor } from '../../lab/permits.ts';
 import { a, garbage, type StubAuthority, type StubOptions, type StubReplyFunction, startStubAuthority } from '../../lab/stub-authority.ts';
 
@@ -23,7 +23,7 @@ async function lab(reply: StubReplyFunction, random16: Random16 = createRandom16
   const stub = await startStubAuthority({ ...options, reply });
   const url = parseUpstreamUrl(stub.url('udp'));
   if (url.kind === 'error') throw new Error(url.message);
-  const upstream = createUdpUpstream(pinned(url.url), random16, unguarded());
+  const upstream = createUdpUpstream(pinned(url.url), random16, NO_GUARDS);
   open.push(stub, upstream);
   const ask = (text: string, timeoutMs = 2000) => upstream.ask(permitFor(text), timeoutMs);
   return { stub, upstream, ask };
