@@ -7,7 +7,7 @@ import { createTcpUpstream } from './tcp-upstream.ts';
 import { createTlsUpstream } from './tls-upstream.ts';
 import { createUdpUpstream } from './udp-upstream.ts';
 import type { Upstream } from './upstream.ts';
-import { type PinnedUpstream, pinned, type UpstreamUrl } from './upstream-url.ts';
+import { pinned, type UpstreamUrl } from './upstream-url.ts';
 
 /** How questions are put, the same for every upstream of a config. */
 export interface UpstreamOptions {
@@ -22,20 +22,17 @@ export interface UpstreamOptions {
 /** Plain questions: what the zero of every option means. */
 export const PLAIN_OPTIONS: UpstreamOptions = { randomCase: false, cookies: false, ca: null };
 
+/** Throws for an upstream without an address: that is found out by `bootstrap.ts`, which opens what it finds by this function. */
 export function openUpstream(url: UpstreamUrl, clock: Clock, random16: Random16, options: UpstreamOptions = PLAIN_OPTIONS): Upstream {
-  return openPinned(pinned(url), clock, random16, options);
-}
-
-/** An upstream whose address is known. */
-function openPinned(url: PinnedUpstream, clock: Clock, random16: Random16, options: UpstreamOptions): Upstream {
-  switch (url.transport) {
+  const reachable = pinned(url);
+  switch (reachable.transport) {
     case 'udp':
-      return createUdpUpstream(url, random16, createForgeryGuards(options, random16, clock));
+      return createUdpUpstream(reachable, random16, createForgeryGuards(options, random16, clock));
     case 'tcp':
-      return createTcpUpstream(url, random16, createForgeryGuards(options, random16, clock));
+      return createTcpUpstream(reachable, random16, createForgeryGuards(options, random16, clock));
     case 'tls':
-      return createTlsUpstream(url, clock, random16, options.ca);
+      return createTlsUpstream(reachable, clock, random16, options.ca);
     case 'https':
-      return createHttpsUpstream(url, clock, options.ca);
+      return createHttpsUpstream(reachable, clock, options.ca);
   }
 }
