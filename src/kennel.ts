@@ -352,6 +352,9 @@ class LiveKennel implements RunningKennel {
     try {
       this.#swap(config, { groups, secrets, listeners, wouldHaveLost });
     } catch (cause) {
+      // What the lists and hosts files of the config in use say, again.
+      this.lists.reconfigure(before.config);
+      this.recompile();
       closeNew(groups, before.groups);
       await listeners.abandon();
       throw cause;

@@ -101,6 +101,11 @@ describe('who may call the control API', () => {
     expect(port.records[0]?.state).toBe('quarantined');
   });
 
+  test('a reload without the token is none', async () => {
+    expect((await send({ host: '127.0.0.1', port: portOf(api.address), path: '/v1/reload', method: 'POST' })).status).toBe(401);
+    expect(port.reloads).toBe(0);
+  });
+
   test('probes and metrics need no token on loopback', async () => {
     expect((await get('/livez', {})).json()).toEqual({ live: true });
     expect((await get('/readyz', {})).json()).toEqual({ ready: true, details: { storage: 'ok', upstreams: 'ok' } });
@@ -139,6 +144,18 @@ describe('who may call the control API', () => {
 });
 
 describe('what the control API answers', () => {
+  test('a reload tells what has changed, or everything that is wrong', async () => {
+    const reload = () => send({ host: '127.0.0.1', port: portOf(api.address), path: '/v1/reload', method: 'POST', headers: HOLDER });
+    const done = await reload();
+    expect(done.status).toBe(200);
+    expect(done.json()).toEqual({ from: 'abc', to: 'def', changed: ['policies'], warnings: [] });
+    port.reloaded = { kind: 'failed', messages: ['kennel.yaml:1:1 one', 'kennel.yaml:2:1 two'] };
+    const refused = await reload();
+    expect(refused.status).toBe(400);
+    expect(refused.json()).toEqual({ error: { code: 'not-reloaded', message: 'kennel.yaml:1:1 one\nkennel.yaml:2:1 two' } });
+    expect(port.reloads).toBe(2);
+  });
+
   test('status, sessions and quarantines have times as ISO 8601 text', async () => {
     expect((await get('/v1/status')).json()).toMatchObject({ version: '1.2.3', mode: 'observe', startedAt: '2026-01-02T03:04:05.678Z' });
     expect((await get('/v1/sessions?limit=1')).json()).toEqual({

@@ -71,6 +71,7 @@ export class FakeControlPort implements ControlPort {
   unwritable: string | null = null;
   /** Set to let `status` throw. */
   broken: Error | null = null;
+  reloads = 0;
   reloaded: ReloadResult = { kind: 'reloaded', from: 'abc', to: 'def', changed: ['policies'], warnings: [] };
   explained: (string | null)[][] = [];
   registered: SecretSummary[] = [{ name: 'from-file', kind: 'secret', from: 'config', addedAtMs: AT_MS, actor: 'config' }];
@@ -153,6 +154,7 @@ export class FakeControlPort implements ControlPort {
   }
 
   async reload(): Promise<ReloadResult> {
+    this.reloads += 1;
     return this.reloaded;
   }
 
