@@ -1,6 +1,6 @@
 /**
- * How long a response may be kept and with which TTLs it is served: RFC 2308 (negative answers), RFC 9520 (failures), the TTL
- * floor for names whose owner might use short TTLs to force repeats, and the caps. Pure; storing is `answer-cache.ts`.
+ * How long a response may be kept and with which TTLs it is served: RFC 2308 (negative answers), RFC 9520 (failures), the operator's
+ * floor and caps, and the floor for names whose owner might use short TTLs to force repeats. Pure; storing is `answer-cache.ts`.
  */
 import type { UpstreamResponse } from '../pipeline/ports.ts';
 import { RCODE, RRTYPE } from '../wire/codes.ts';
@@ -8,6 +8,8 @@ import { soaMinimumSeconds } from '../wire/rdata.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 
 export interface TtlBounds {
+  /** No positive answer is kept for less, whatever it says. */
+  readonly minTtlSeconds: number;
   /** No record is served or kept longer than this. */
   readonly maxTtlSeconds: number;
   /** The cap for NXDOMAIN and NODATA (RFC 2308 §5: one to three hours). */
@@ -27,12 +29,10 @@ const FAILURE_MIN_SECONDS = 1;
 const FAILURE_USUAL_SECONDS = 5;
 const FAILURE_MAX_SECONDS = 300;
 
-/** RFC 2181 §8: a TTL with its top bit set counts as zero. */
-const TTL_TOP_BIT = 0x80000000;
-
 /**
  * The lifetime of a response to a question of type `qtype`. A floor of 0 means no floor. The floor beats what the response says,
- * also for negative answers and failures; the caps beat neither the floor nor a shorter TTL.
+ * also for negative answers and failures; the caps beat neither the floor nor a shorter TTL. A TTL with its top bit set is a large one
+ * and is capped (RFC 8767 §4 in place of RFC 2181 §8).
  *
  * Without a floor (trusted and allowlisted names) a failure is kept for the second that RFC 9520 demands and no longer, so that
  * a hiccup of a cluster's own resolver is over when it is over.
@@ -42,11 +42,13 @@ export function answerLifetime(qtype: number, response: UpstreamResponse, floorS
     const wantedSeconds = floorSeconds > 0 ? Math.max(floorSeconds, FAILURE_USUAL_SECONDS) : FAILURE_MIN_SECONDS;
     return { ttlSeconds: Math.min(wantedSeconds, FAILURE_MAX_SECONDS), answers: response.answers, authority: response.authority };
   }
-  const cap = Math.max(bounds.maxTtlSeconds, floorSeconds);
-  const answers = response.answers.map((record) => withTtl(record, clamp(record.ttlSeconds, floorSeconds, cap)));
+  const negative = isNegative(qtype, response);
+  const floor = negative ? floorSeconds : Math.max(floorSeconds, bounds.minTtlSeconds);
+  const cap = Math.max(bounds.maxTtlSeconds, floor);
+  const answers = response.answers.map((record) => withTtl(record, clamp(record.ttlSeconds, floor, cap)));
   const answersTtlSeconds = answers.reduce((lowest, record) => Math.min(lowest, record.ttlSeconds), cap);
-  if (!isNegative(qtype, response)) {
-    const authority = response.authority.map((record) => withTtl(record, clamp(record.ttlSeconds, floorSeconds, cap)));
+  if (!negative) {
+    const authority = response.authority.map((record) => withTtl(record, clamp(record.ttlSeconds, floor, cap)));
     return { ttlSeconds: answersTtlSeconds, answers, authority };
   }
   // An alias that leads to nothing (RFC 2308 §2.1, §2.2) lasts no longer than the alias itself.
@@ -65,15 +67,11 @@ function negativeTtlSeconds(authority: readonly ResourceRecord[]): number {
   const soa = authority.find((record) => record.type === RRTYPE.SOA);
   const minimumSeconds = soa === undefined ? null : soaMinimumSeconds(soa);
   if (soa === undefined || minimumSeconds === null) return 0;
-  return Math.min(readTtl(soa.ttlSeconds), readTtl(minimumSeconds));
+  return Math.min(soa.ttlSeconds, minimumSeconds);
 }
 
 function clamp(ttlSeconds: number, floorSeconds: number, capSeconds: number): number {
-  return Math.min(Math.max(readTtl(ttlSeconds), floorSeconds), capSeconds);
-}
-
-function readTtl(ttlSeconds: number): number {
-  return ttlSeconds >= TTL_TOP_BIT ? 0 : ttlSeconds;
+  return Math.min(Math.max(ttlSeconds, floorSeconds), capSeconds);
 }
 
 function withTtl(record: ResourceRecord, ttlSeconds: number): ResourceRecord {

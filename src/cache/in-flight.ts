@@ -11,12 +11,16 @@ export interface InFlight<T> {
    * registered: later askers start (and are charged for) their own. What `start` throws, `join` throws.
    */
   join(key: string, start: () => Promise<T>): Promise<T>;
+  /** From now on nobody joins what is under way, after a flush; who waits already goes on waiting. */
+  closeAll(): void;
+  /** Exchanges under way, those included that nobody joins any more. */
   readonly size: number;
 }
 
 /** `maxExchanges`: how many exchanges can be joined at one time. */
 export function createInFlight<T>(maxExchanges: number): InFlight<T> {
   const exchanges = new Map<string, Promise<T>>();
+  let size = 0;
 
   return {
     isInFlight: (key) => exchanges.has(key),
@@ -25,17 +29,23 @@ export function createInFlight<T>(maxExchanges: number): InFlight<T> {
       const underWay = exchanges.get(key);
       if (underWay !== undefined) return underWay;
       const exchange = start();
-      if (exchanges.size >= maxExchanges) return exchange;
+      if (size >= maxExchanges) return exchange;
       exchanges.set(key, exchange);
+      size += 1;
       const forget = (): void => {
-        exchanges.delete(key);
+        size -= 1;
+        if (exchanges.get(key) === exchange) exchanges.delete(key);
       };
       exchange.then(forget, forget);
       return exchange;
     },
 
+    closeAll() {
+      exchanges.clear();
+    },
+
     get size() {
-      return exchanges.size;
+      return size;
     },
   };
 }

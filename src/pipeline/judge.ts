@@ -64,8 +64,16 @@ const WEIGHT = { trusted: 0, allowlisted: 0.1, popular: 0.1, encoder: 1, unliste
 /** What judging needs of the pipeline: nothing that sends, stores or records. */
 export type Judging = Pick<Pipeline, 'inFlight' | 'ages' | 'secrets'> & Planning & { readonly cache: Pick<Pipeline['cache'], 'peek'> };
 
-/** Judges a name that is neither answered locally nor a feedback name. */
-export function judge(k: Judging, session: Session, policy: Policy, routed: RoutedName, qname: QName, qtype: number): Judgement {
+/** Judges a name that is neither answered locally nor a feedback name. `lookUp`: how the answer would be had, where not as it is. */
+export function judge(
+  k: Judging,
+  session: Session,
+  policy: Policy,
+  routed: RoutedName,
+  qname: QName,
+  qtype: number,
+  lookUp: LookUp = peek(k, k.partitions.of(policy.name, routed.group), qname, qtype),
+): Judgement {
   const nowMs = k.clock.monotonicMs();
   const wallMs = k.clock.wallMs();
   const domain = routed.encoder === null ? registrableDomain(qname) : domainBelow(qname, routed.encoder);
@@ -80,7 +88,6 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   const secret = searched.found;
 
   const quarantined = k.quarantines.stateOf(session.key) === 'quarantined' && !policy.stillAllows(qname, routed.standing);
-  const lookUp = peek(k, routed.group, qname, qtype, nowMs);
   const wouldSend = lookUp.kind === 'send' && !quarantined;
   const price = wouldSend ? k.meters.price(session.meters, metered, wallMs) : null;
   const known = knownParent(k, domain, wallMs);
@@ -149,7 +156,7 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
   // A spent budget takes no name away that was sent before: Kennel asks it again by itself, and this query pays for nothing.
   const scope = spentScope(verdict.reason);
   if (scope === null) return judged;
-  const key = questionKey(routed.group, qname, qtype);
+  const key = questionKey(k.partitions.of(policy.name, routed.group), qname, qtype);
   const begin = planKeeping(k, session, policy, { scope, domain, metered, key });
   if (begin === null) return judged;
   return { ...judged, lookUp: { kind: 'kept', scope, begin }, price: null, verdict: decide({ ...input, charge: null }) };
@@ -161,8 +168,16 @@ export function judge(k: Judging, session: Session, policy: Policy, routed: Rout
  *
  * The operator's block decides even where the name asked would be refused itself: it alone acts in observe mode.
  */
-export function judgeQuery(k: Judging, session: Session, policy: Policy, routed: RoutedName, qname: QName, qtype: number): Judgement {
-  const own = judge(k, session, policy, routed, qname, qtype);
+export function judgeQuery(
+  k: Judging,
+  session: Session,
+  policy: Policy,
+  routed: RoutedName,
+  qname: QName,
+  qtype: number,
+  lookUp?: LookUp,
+): Judgement {
+  const own = judge(k, session, policy, routed, qname, qtype, lookUp);
   const hidden = judgeBehindSuffix(k, session, policy, routed, qtype);
   if (hidden === null || (refuses(own) && hidden.verdict.reason !== 'blocked')) return own;
   const { verdict, observation, assessment, entry } = hidden;
@@ -197,8 +212,8 @@ function refuses({ verdict }: Judgement): boolean {
   return verdict.kind === 'refuse' || verdict.kind === 'quarantine';
 }
 
-function peek(k: Judging, group: string, qname: QName, qtype: number, nowMs: number): LookUp {
-  const entry = k.cache.peek(group, qname, qtype, nowMs);
+function peek(k: Judging, partition: string, qname: QName, qtype: number): LookUp {
+  const entry = k.cache.peek(partition, qname, qtype, k.clock.monotonicMs());
   if (entry !== null) return { kind: 'fresh', entry };
-  return k.inFlight.isInFlight(questionKey(group, qname, qtype)) ? { kind: 'in-flight' } : { kind: 'send' };
+  return k.inFlight.isInFlight(questionKey(partition, qname, qtype)) ? { kind: 'in-flight' } : { kind: 'send' };
 }

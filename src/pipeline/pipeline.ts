@@ -6,6 +6,7 @@ import type { Verdict } from '../../scoring/decide.ts';
 import type { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
 import type { BoundedAnswerCache } from '../cache/answer-cache.ts';
 import type { InFlight } from '../cache/in-flight.ts';
+import type { CachePartitions } from '../cache/partitions.ts';
 import type { AddressSet } from '../policy/address-set.ts';
 import type { AliasRules } from '../policy/aliases.ts';
 import type { Naming } from '../policy/classify-name.ts';
@@ -35,6 +36,8 @@ export interface QueryLimits {
 
 export interface Pipeline {
   readonly clock: Clock;
+  /** Calls `act` after so many milliseconds, unless what it returns is called before. */
+  readonly after: (ms: number, act: () => void) => () => void;
   /** A fresh identifier for a decision, e.g. `d-7f3k9q2mzc`. */
   readonly newId: () => string;
   readonly clients: AddressSet;
@@ -58,6 +61,8 @@ export interface Pipeline {
   readonly kept: KeptNames<CachedAnswer | UpstreamTrouble>;
   readonly cache: BoundedAnswerCache;
   readonly inFlight: InFlight<CachedAnswer | UpstreamTrouble>;
+  /** Who shares `cache` and `inFlight` with whom. */
+  readonly partitions: CachePartitions;
   readonly upstreams: ReadonlyMap<string, UpstreamGroup>;
   /** Groups whose AD flag is passed on: their upstreams are on this machine, so nobody on the way can have set it (RFC 6840 §5.8). */
   readonly groupsTrustedForAd: ReadonlySet<string>;

@@ -32,7 +32,7 @@ export interface Unpaid {
 }
 
 /** What planning needs of the pipeline. */
-export type Planning = Pick<Pipeline, 'clock' | 'naming' | 'meters'> & {
+export type Planning = Pick<Pipeline, 'clock' | 'naming' | 'meters' | 'partitions'> & {
   readonly kept: Pick<Pipeline['kept'], 'has' | 'roomFor'>;
   readonly quarantines: Pick<Pipeline['quarantines'], 'stateOf'>;
 };
@@ -65,17 +65,21 @@ export function planKeeping(
 ): readonly KeptQuestion[] | null {
   if (k.kept.has(key)) return [];
   // Whoever floods us with new names is told no at once. What the fleet has sent stays answered for a session that has not: otherwise two
-  // sessions that spend the fleet's budget take a service away from all who come later (threat 31, docs/threats.md).
-  if (scope !== 'fleet' && !k.meters.knowsPair(session.meters, metered, k.clock.wallMs())) return null;
+  // sessions that spend the fleet's budget take a service away from all who come later (threat 31, docs/threats.md). Unless its policy
+  // is to learn nothing of what others have asked (threat 24).
+  const isolated = k.partitions.isIsolated(policy.name);
+  if ((scope !== 'fleet' || isolated) && !k.meters.knowsPair(session.meters, metered, k.clock.wallMs())) return null;
 
   const limit = scope === 'session' ? MAX_SESSION_NAMES : MAX_NAMES;
   const below = scope === 'session' ? [] : labelsOf(domain.parentName);
   const questions: KeptQuestion[] = [];
-  for (const { labels, qtype } of k.meters.knownPairs(session.meters, domain.parent, limit, scope)) {
+  const sentBy = scope === 'fleet' && isolated ? 'parent' : scope;
+  for (const { labels, qtype } of k.meters.knownPairs(session.meters, domain.parent, limit, sentBy)) {
     const qname = fromLabels([...labels, ...below]);
     const group = qname === null ? null : mayKeep(k, policy, scope === 'fleet' ? null : session.key, qname, qtype);
     if (qname === null || group === null) continue;
-    const question = { group, qname, qtype, key: questionKey(group, qname, qtype) };
+    const partition = k.partitions.of(policy.name, group);
+    const question = { group, partition, qname, qtype, key: questionKey(partition, qname, qtype) };
     if (!k.kept.has(question.key)) questions.push(question);
   }
   const begin = questions.slice(0, Math.min(MAX_SCOPE_PAIRS, k.kept.roomFor(session.key)));

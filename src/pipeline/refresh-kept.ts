@@ -27,7 +27,7 @@ const ROOM_BITS = 2 * KNOWN_NAMES_RESERVE_BITS;
 /** The answer for a query whose budget is spent: begins the scope where that is due, and waits for the first answer only. */
 export async function keptAnswer(
   k: Pipeline,
-  { source, session }: QueryContext,
+  { source, session, policy }: QueryContext,
   { domain, routed, qname, qtype, budgets, firstContact }: Judgement,
   { scope: kind, begin }: Extract<LookUp, { kind: 'kept' }>,
 ): Promise<CachedAnswer | UpstreamTrouble> {
@@ -45,7 +45,7 @@ export async function keptAnswer(
     k.kept.begin(scope, begin, nowMs);
     askAll(k, k.kept.due(nowMs, scope));
   }
-  return (await k.kept.firstAnswer(questionKey(routed.group, qname, qtype))) ?? NOT_NOW;
+  return (await k.kept.firstAnswer(questionKey(k.partitions.of(policy.name, routed.group), qname, qtype))) ?? NOT_NOW;
 }
 
 /** To be called about once a second: ends what is over and asks what is due. Never throws. */

@@ -5,7 +5,6 @@
  * happens. A hit runs through without a promise. Whatever throws on the way is a bug and becomes SERVFAIL, never an answer.
  */
 import type { Verdict, VerdictReason } from '../../scoring/decide.ts';
-import type { Answered } from '../../scoring/profile/session-profile.ts';
 import { questionKey } from '../cache/question-key.ts';
 import { answerAny, classifyName, type RoutedName } from '../policy/classify-name.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -23,10 +22,12 @@ import { inspectResponse } from './inspect-response.ts';
 import { heldAgainst, type Judgement, judgeQuery, type LookUp } from './judge.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
 import type { CachedAnswer, DecisionRecord, QuerySource } from './ports.ts';
+import { prefetch } from './prefetch.ts';
 import { type Noted, note, noteAnswer, noteLocal } from './record.ts';
 import { keptAnswer } from './refresh-kept.ts';
 import { refusal, refusedOutright } from './refusal.ts';
 import { send, TOO_MANY_WAITING } from './send.ts';
+import { orStale } from './serve-stale.ts';
 import { proveSource, type SourceProof } from './source-proof.ts';
 import type { UnverifiedShare } from './source-rate.ts';
 import { withoutDnssec } from './without-dnssec.ts';
@@ -140,17 +141,17 @@ function resolveQuestion(
     return respond(k, context, refusal(k, context, decisionOf(noted), acting.refuseAs ?? 'name'), 'refused');
   }
 
-  // 9. answer: cached, joined, kept, or the one send.
+  // 9. answer: cached, joined, kept, or the one send; where that fails or takes long, what was true last.
   const way = actOnLookUp(policy, judgement.lookUp);
   if (way.kind === 'fresh') {
     k.metrics.cacheHit();
-    k.cache.touch(way.entry);
+    if (k.cache.touch(way.entry, startedMs)) prefetch(k, context, judgement);
     return answerFrom(k, context, classified, way.entry, noted, 'cached');
   }
   k.metrics.cacheMiss();
   const action = way.kind === 'send' ? 'forwarded' : 'joined';
-  return lookUp(k, context, judgement, way).then((result) => {
-    if (!('trouble' in result) && k.answersAreAssumed !== true) session.profile.recordAnswer(answeredBy(judgement, result));
+  return orStale(k, context, judgement, lookUp(k, context, judgement, way), way.kind === 'send').then((result) => {
+    learnFrom(k, session, judgement, result);
     return answerFrom(k, context, classified, result, noted, action);
   });
 }
@@ -160,10 +161,11 @@ function askAge(k: Pipeline, { session }: QueryContext, { domain }: Judgement): 
   if (domain.icannDomain !== null) k.ages.ageDays(domain.icannDomain, session.key);
 }
 
-/** What came back for this session, joined queries included. */
-function answeredBy({ domain, asked, qtype }: Judgement, result: CachedAnswer): Answered {
+/** What came back for this session, joined queries included; a stale answer did not. */
+function learnFrom(k: Pipeline, session: Session, { domain, asked, qtype }: Judgement, result: CachedAnswer | UpstreamTrouble): void {
+  if ('trouble' in result || result.stale !== undefined || k.answersAreAssumed === true) return;
   const rdata = withoutDnssec(result.answers, qtype).map(({ type, rdata: octets }) => ({ type, octets }));
-  return { parent: domain.parent, nameHash: asked.nameHash, rcode: result.rcode, rdata };
+  session.profile.recordAnswer({ parent: domain.parent, nameHash: asked.nameHash, rcode: result.rcode, rdata });
 }
 
 /** The answer of the query that is under way, of the one that is sent now, or of Kennel's own. */
@@ -184,7 +186,8 @@ function lookUp(k: Pipeline, context: QueryContext, judgement: Judgement, way: L
 
 function begin(k: Pipeline, context: QueryContext, judgement: Judgement, way: LookUp): Promise<CachedAnswer | UpstreamTrouble> {
   const { routed, qname, qtype } = judgement;
-  if (way.kind === 'in-flight') return k.inFlight.join(questionKey(routed.group, qname, qtype), neverStarted);
+  const partition = k.partitions.of(context.policy.name, routed.group);
+  if (way.kind === 'in-flight') return k.inFlight.join(questionKey(partition, qname, qtype), neverStarted);
   return way.kind === 'kept' ? keptAnswer(k, context, judgement, way) : send(k, context, judgement);
 }
 
@@ -218,7 +221,7 @@ function answerFrom(
   noted: Noted | null,
   action: 'cached' | 'joined' | 'forwarded',
 ): Uint8Array {
-  const forwarded = action === 'forwarded';
+  const forwarded = action === 'forwarded' && (!('stale' in result) || result.stale?.sent === true);
   if ('trouble' in result) {
     noteAnswer(k, noted, RCODE.SERVFAIL, forwarded && result.sent);
     const extendedErrors = [{ code: result.errorCode, text: result.trouble }];
@@ -242,10 +245,21 @@ function answerFrom(
       // Nobody has signed aliases of ours (RFC 4035 §3.2.3).
       authenticData: result.authenticData && k.groupsTrustedForAd.has(routed.group) && routed.aliases.length === 0,
       ttlOffsetSeconds: ageSeconds,
+      ...staleErrors(k, result),
     },
-    action,
+    result.stale === undefined ? action : 'stale',
   );
 }
+
+/** Says that the answer is past its end (RFC 8914 §4.4, §4.20). */
+function staleErrors(k: Pipeline, { stale, rcode }: CachedAnswer): Pick<ResponseContent, 'extendedErrors'> {
+  if (stale === undefined) return NO_ERRORS;
+  k.metrics.servedStale();
+  const code = rcode === RCODE.NXDOMAIN ? EDE.STALE_NXDOMAIN : EDE.STALE_ANSWER;
+  return { extendedErrors: [{ code, text: 'upstreams give no newer answer at the moment' }] };
+}
+
+const NO_ERRORS = {};
 
 /** Begins with the records of ours that led to the name; unlike a cached answer, they have not grown older. */
 function behindAliases({ aliases }: RoutedName, answers: readonly ResourceRecord[], ageSeconds: number): readonly ResourceRecord[] {
@@ -301,7 +315,7 @@ function contentForUnverified(k: Pipeline, query: Query, policy: Policy, session
     return { rcode: classified.rcode, answers: classified.answers, authority: classified.authority, truncated: true };
   }
   if (classified.kind === 'routed' && isPermitted(classified) && policy.allowedTypes.has(qtype) && !quarantined) {
-    const entry = k.cache.peek(classified.group, classified.name, qtype, startedMs);
+    const entry = k.cache.peek(k.partitions.of(policy.name, classified.group), classified.name, qtype, startedMs);
     if (entry !== null && k.aliasRules.check(policy, classified, classified.name, qtype, entry.answers) === null) {
       const ageSeconds = Math.floor((startedMs - entry.storedAtMs) / 1000);
       return {

@@ -8,7 +8,7 @@ import { EDE, RCODE } from '../wire/codes.ts';
 import type { Judgement } from './judge.ts';
 import { grantSend } from './permit.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
-import type { CachedAnswer, UpstreamFailure, UpstreamGroup, UpstreamResponse } from './ports.ts';
+import type { CachedAnswer, ExchangeResult, UpstreamFailure, UpstreamGroup, UpstreamResponse } from './ports.ts';
 import type { QueryContext } from './resolve-query.ts';
 
 /** Unlisted parents may not make names expire faster than this: each repeat they force is a symbol of its own. */
@@ -17,12 +17,22 @@ const UNLISTED_TTL_FLOOR_SECONDS = 60;
 /** RFC 9520 §3.2: a failed resolution is cached for at least 1 s; 5 s spares a struggling upstream the retries of stubs. */
 const FAILURE_TTL_SECONDS = 5;
 
+/** RFC 8767 §5, failure recheck timer: while an earlier answer can be served, no more than one refresh in this time fails. */
+const RECHECK_MS = 30_000;
+
 const FAILED: UpstreamResponse = { rcode: RCODE.SERVFAIL, answers: [], authority: [], authenticData: false };
 
 /** Nothing was sent and nothing charged. */
 export const TOO_MANY_WAITING: UpstreamTrouble = {
   trouble: 'too many queries are waiting for upstreams; try again in a moment',
   errorCode: EDE.OTHER,
+  sent: false,
+};
+
+/** Nothing was sent and nothing charged. */
+const FAILED_LATELY: UpstreamTrouble = {
+  trouble: 'upstreams gave no answer a moment ago; they are asked again in half a minute',
+  errorCode: EDE.NO_REACHABLE_AUTHORITY,
   sent: false,
 };
 
@@ -36,8 +46,11 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
     k.metrics.overloaded('all');
     return Promise.resolve(TOO_MANY_WAITING);
   }
-  // Known dead: nothing would be sent, so nothing is charged.
+  // Known dead, or silent a moment ago: nothing would be sent, so nothing is charged.
   if (!group.available()) return Promise.resolve(troubleOf('all-down', group));
+  const partition = k.partitions.of(policy.name, routed.group);
+  const expired = k.cache.peekExpired(partition, qname, qtype, k.clock.monotonicMs());
+  if (expired !== null && k.clock.monotonicMs() < expired.recheckAtMs) return Promise.resolve(FAILED_LATELY);
 
   const wallMs = k.clock.wallMs();
   const paid = k.meters.charge(session.meters, session.epoch, metered, wallMs, judgement.price ?? undefined);
@@ -46,15 +59,19 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
   // Not before: a registry must not see the domain of a refused name either.
   if (routed.standing === 'unlisted' && domain.icannDomain !== null) k.ages.ageDays(domain.icannDomain, session.key);
 
-  return k.inFlight.join(questionKey(routed.group, qname, qtype), async () => {
+  const { flushes } = k.cache;
+  return k.inFlight.join(questionKey(partition, qname, qtype), async () => {
     const result = await group.exchange(permit);
     const nowMs = k.clock.monotonicMs();
     const floorSeconds = routed.standing === 'unlisted' ? UNLISTED_TTL_FLOOR_SECONDS : 0;
+    // An answer that is still good, or may be served as stale, outlives the failure of its refresh.
+    const outlived = !isAnswer(result) && k.cache.noteFailure(partition, qname, qtype, RECHECK_MS, nowMs);
     if (result.kind === 'failure') {
-      k.cache.store(routed.group, qname, qtype, FAILED, FAILURE_TTL_SECONDS, nowMs);
+      if (!outlived) k.cache.store(partition, qname, qtype, FAILED, FAILURE_TTL_SECONDS, nowMs, flushes);
       return troubleOf(result.reason, group);
     }
-    const entry = k.cache.store(routed.group, qname, qtype, result.response, floorSeconds, nowMs);
+    if (outlived) return troubleOf('malformed', group);
+    const entry = k.cache.store(partition, qname, qtype, result.response, floorSeconds, nowMs, flushes);
     k.meters.noteExpiry(session.meters, metered, entry.expiresAtMs, k.clock.wallMs());
     return entry;
   });
@@ -65,24 +82,28 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
  * follows from what was charged, from the answers and from the schedule. For the same reason it never joins a client's query, although
  * clients may join it. Bounded by the schedule's pace.
  */
-export function refresh(k: Pipeline, { group: id, qname, qtype, key }: KeptQuestion): Promise<CachedAnswer | UpstreamTrouble> {
+export function refresh(k: Pipeline, { group: id, partition, qname, qtype, key }: KeptQuestion): Promise<CachedAnswer | UpstreamTrouble> {
   const group = k.upstreams.get(id);
   if (group === undefined) throw new Error(`no upstream group ${id}`);
   if (!group.available()) return Promise.resolve(troubleOf('all-down', group));
   const permit = grantSend(qname, qtype, 0);
+  const { flushes } = k.cache;
 
   const ask = async (): Promise<CachedAnswer | UpstreamTrouble> => {
     const result = await group.exchange(permit);
     const nowMs = k.clock.monotonicMs();
     const response = result.kind === 'response' ? result.response : FAILED;
-    if (response.rcode === RCODE.NOERROR || response.rcode === RCODE.NXDOMAIN) {
-      return k.cache.store(id, qname, qtype, response, KEPT_TTL_FLOOR_SECONDS, nowMs);
-    }
-    // An answer that is still good outlives the failure of its refresh.
-    if (k.cache.peek(id, qname, qtype, nowMs) === null) k.cache.store(id, qname, qtype, response, KEPT_FAILURE_SECONDS, nowMs);
+    if (isAnswer(result)) return k.cache.store(partition, qname, qtype, response, KEPT_TTL_FLOOR_SECONDS, nowMs, flushes);
+    const outlived = k.cache.noteFailure(partition, qname, qtype, 1000 * KEPT_FAILURE_SECONDS, nowMs);
+    if (!outlived) k.cache.store(partition, qname, qtype, response, KEPT_FAILURE_SECONDS, nowMs, flushes);
     return troubleOf(result.kind === 'failure' ? result.reason : 'malformed', group);
   };
   return k.inFlight.isInFlight(key) ? ask() : k.inFlight.join(key, ask);
+}
+
+/** It says something about the name; other codes are failures, which refresh nothing (RFC 8767 §5). */
+function isAnswer(result: ExchangeResult): boolean {
+  return result.kind === 'response' && (result.response.rcode === RCODE.NOERROR || result.response.rcode === RCODE.NXDOMAIN);
 }
 
 function troubleOf(reason: UpstreamFailure, group: UpstreamGroup): UpstreamTrouble {

@@ -5,6 +5,7 @@
 import { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
 import { createAnswerCache } from '../cache/answer-cache.ts';
 import { createInFlight } from '../cache/in-flight.ts';
+import { cachePartitions } from '../cache/partitions.ts';
 import type { Config } from '../config/config.ts';
 import type { SendPermit } from '../pipeline/permit.ts';
 import type { Pipeline, UpstreamTrouble } from '../pipeline/pipeline.ts';
@@ -55,6 +56,7 @@ export function pipelineWithoutIo(config: Config, surroundings: Surroundings): P
   let identifiers = 0;
   return {
     clock,
+    after: () => () => undefined,
     newId: () => `d-${identifiers++}`,
     clients: EVERYBODY,
     verifiedClients: EVERYBODY,
@@ -77,7 +79,9 @@ export function pipelineWithoutIo(config: Config, surroundings: Surroundings): P
       ledger: NO_LEDGER,
     }),
     kept: new KeptNames(),
-    cache: createAnswerCache(config.cache),
+    // What would be asked without a query has no answer in a recording.
+    cache: createAnswerCache({ ...config.cache, prefetch: false, serveStaleSeconds: null }),
+    partitions: cachePartitions(config),
     inFlight: createInFlight<CachedAnswer | UpstreamTrouble>(config.limits.pendingQueries),
     upstreams: new Map(
       [...upstreamGroups(config).keys()].map((id) => [id, { id, available: () => true, exchange: (permit) => exchange(id, permit) }]),

@@ -32,6 +32,8 @@ export interface KeptScope {
 export interface KeptQuestion {
   /** Of the upstream group. */
   readonly group: string;
+  /** What the cache knows the group by, for the policy that keeps the name. */
+  readonly partition: string;
   readonly qname: QName;
   readonly qtype: number;
   /** The key of cache and joined queries. */

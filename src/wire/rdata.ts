@@ -12,9 +12,9 @@ import type { ResourceRecord } from './record.ts';
 const MAX_STRING_OCTETS = 255;
 const MAX_RDATA_OCTETS = 65_535;
 
-/** RFC 2181 §8: a TTL has 31 bits; one with the top bit set counts as 0. */
+/** A TTL with its top bit set is a large one, not 0 (RFC 8767 §4 in place of RFC 2181 §8); whoever keeps it caps it. */
 export function ttlFromWire(value: number): number {
-  return value > 0x7fff_ffff ? 0 : value;
+  return Math.min(value, 0x7fff_ffff);
 }
 
 /** Names that no one else can own or write to: who answered, and nobody to mail (RFC 6303 §3 uses the latter the same way). */

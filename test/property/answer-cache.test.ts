@@ -28,25 +28,35 @@ class ModelCache {
   }
 
   peek(index: number, nowMs: number): ModelEntry | null {
-    const entry = this.entries.find((candidate) => candidate.index === index) ?? null;
-    if (entry !== null && entry.expiresAtMs <= nowMs) this.#remove(entry);
-    return entry !== null && entry.expiresAtMs > nowMs ? entry : null;
+    return this.entries.find((candidate) => candidate.index === index && candidate.expiresAtMs > nowMs) ?? null;
   }
 
   store(index: number, ttlSeconds: number, nowMs: number): void {
     const replaced = this.entries.find((candidate) => candidate.index === index);
     if (replaced !== undefined) this.#remove(replaced);
+    for (const ended of this.#expired(nowMs).slice(0, 2)) this.#remove(ended);
     if (ttlSeconds === 0) return;
     if (this.entries.length === this.#maxEntries) this.#evict(nowMs);
     this.entries.push({ index, expiresAtMs: nowMs + ttlSeconds * 1000, served: false });
   }
 
+  /** Longest expired first; of those that expired together, the one stored first. */
+  #expired(nowMs: number): ModelEntry[] {
+    const expired = this.entries.filter((entry) => entry.expiresAtMs <= nowMs);
+    return expired.sort((one, other) => one.expiresAtMs - other.expiresAtMs);
+  }
+
   #evict(nowMs: number): void {
+    const [expired] = this.#expired(nowMs);
+    if (expired !== undefined) {
+      this.#remove(expired);
+      return;
+    }
     let at = this.#hand === null ? 0 : this.entries.indexOf(this.#hand);
     for (;;) {
       const candidate = this.entries[at];
       if (candidate === undefined) throw new Error('nothing to evict');
-      if (!candidate.served || candidate.expiresAtMs <= nowMs) {
+      if (!candidate.served) {
         this.#hand = this.entries[at + 1] ?? null;
         this.#remove(candidate);
         return;
@@ -95,7 +105,7 @@ test('holds exactly what the model holds, after any sequence of operations', () 
           const expected = model.peek(index, nowMs);
           expect(entry?.expiresAtMs ?? null).toBe(expected?.expiresAtMs ?? null);
           if (act === 'serve' && entry !== null && expected !== null) {
-            cache.touch(entry);
+            cache.touch(entry, nowMs);
             expected.served = true;
           }
         }
@@ -120,7 +130,9 @@ test('octets stay within the bound and return to zero with the last entry', () =
         cache.store('default', qname, RRTYPE.A, { rcode: RCODE.NOERROR, answers, authority: [], authenticData: false }, 0, 0);
         expect(cache.octets).toBeLessThanOrEqual(maxOctets);
       }
-      for (const qname of NAMES) cache.peek('default', qname, RRTYPE.A, 1_000_000);
+      const [qname] = NAMES as [QName];
+      // Each store lets go of two that have ended.
+      for (let n = 0; n < NAMES.length; n++) cache.store('default', qname, RRTYPE.A, answerFor(qname, 0), 0, 1_000_000);
       expect([cache.size, cache.octets]).toEqual([0, 0]);
     }),
     { numRuns: 300 },

@@ -7,6 +7,7 @@ import { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
 import { type SecretKind, watchSecret } from '../../scoring/secrets/watch-secret.ts';
 import { createAnswerCache } from '../../src/cache/answer-cache.ts';
 import { createInFlight } from '../../src/cache/in-flight.ts';
+import { cachePartitions } from '../../src/cache/partitions.ts';
 import type { Config } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/parse-config.ts';
 import { configErrorText } from '../../src/config/problems.ts';
@@ -84,11 +85,16 @@ export class BottledKennel {
   readonly meterStore: MemoryMeterStore;
   readonly evidence: Map<string, { record: QuarantineRecord; history: QuarantineChange[] }>;
   script: UpstreamScript = () => null;
+  /** While set, upstreams say nothing until it settles. */
+  silence: Promise<void> | null = null;
+  /** Every upstream is known to be down. */
+  allDown = false;
   /** Domain ages the look-up would have found, by ICANN registrable domain. */
   readonly ages = new Map<string, number | 'no-date'>();
   readonly agesAsked: string[] = [];
   readonly groupsTrustedForAd = new Set<string>();
   readonly #secrets = new SecretMatcher(SECRETS_KEY);
+  readonly #timers = new Set<{ readonly atMs: number; readonly act: () => void }>();
   #nowMs = 0;
   #id = 0;
 
@@ -103,6 +109,10 @@ export class BottledKennel {
 
   pass(ms: number): void {
     this.#nowMs += ms;
+    for (const timer of [...this.#timers]) {
+      if (timer.atMs > this.#nowMs || !this.#timers.delete(timer)) continue;
+      timer.act();
+    }
     this.pipeline.quarantines.sweep();
     refreshKept(this.pipeline);
   }
@@ -172,6 +182,11 @@ export class BottledKennel {
     const groups = [...upstreamGroups(config).keys()];
     return {
       clock,
+      after: (ms, act) => {
+        const timer = { atMs: this.#nowMs + ms, act };
+        this.#timers.add(timer);
+        return () => void this.#timers.delete(timer);
+      },
       newId: () => `d-${this.#id++}`,
       clients: addressSet(config.clients.allow),
       verifiedClients: addressSet(config.sessions.verified),
@@ -192,10 +207,11 @@ export class BottledKennel {
       meters,
       quarantines,
       kept: new KeptNames(),
-      cache: createAnswerCache({ maxEntries: 10_000, maxOctets: 16 * 1024 * 1024 }),
+      cache: createAnswerCache(config.cache),
       inFlight: createInFlight<CachedAnswer | UpstreamTrouble>(1_000),
+      partitions: cachePartitions(config),
       upstreams: new Map(
-        groups.map((id) => [id, { id, available: () => true, exchange: (permit: SendPermit) => this.#exchange(id, permit) }]),
+        groups.map((id) => [id, { id, available: () => !this.allDown, exchange: (permit: SendPermit) => this.#exchange(id, permit) }]),
       ),
       groupsTrustedForAd: this.groupsTrustedForAd,
       ages: {
@@ -215,6 +231,7 @@ export class BottledKennel {
     redeem(permit);
     const question = { group, name: toPresentation(permit.qname), type: typeName(permit.qtype) };
     this.sent.push(question);
+    await this.silence;
     const response = this.script(question);
     if (response === null) return { kind: 'failure', reason: 'timeout', detail: 'the script says nothing' };
     return { kind: 'response', response, upstream: 'script', latencyMs: 5 };

@@ -453,7 +453,7 @@ describe('it ends', () => {
 
 describe('when the upstream fails', () => {
   test('answers last for a while, then the failure is told, and the schedule alone asks again', async () => {
-    const kennel = start(config());
+    const kennel = start(config({ extra: 'cache: { serveStale: off }' }));
     const names = await spend(kennel);
     await kennel.live(MINUTE);
     const { script } = kennel;
@@ -484,7 +484,7 @@ describe('when the upstream fails', () => {
   });
 
   test('the first query waits for its failure and is told it', async () => {
-    const kennel = start(config());
+    const kennel = start(config({ extra: 'cache: { serveStale: off }' }));
     const names = await spendOnNames(kennel);
     kennel.script = () => null;
     await expect(spendTheRest(kennel, names)).resolves.toBeUndefined();

@@ -13,6 +13,7 @@ const CONFIG = `
 mode: enforce
 upstreams: ["udp://192.0.2.53"]
 limits: off
+cache: { prefetch: off, serveStale: off }
 policies:
   - { name: agents, match: {}, preset: agent, thresholds: { flag: 20, refuse: 50, quarantine: 55 }, default: allow, block: [{ section: b, owner: o, reason: r, names: ["**.blocked.example.org"] }] }
 `;

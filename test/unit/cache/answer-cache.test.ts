@@ -29,10 +29,12 @@ describe('an entry', () => {
     expect(peek(cache, 'www.example.com', 10_500)).toBeNull();
   });
 
-  test('that has expired gives its room back when it is met', () => {
+  test('that has expired gives its room back when others are stored', () => {
     const cache = createAnswerCache(ROOMY);
-    store(cache, 'www.example.com', 10);
-    peek(cache, 'www.example.com', 10_000);
+    for (const host of ['a', 'b', 'c']) store(cache, host, 10);
+    store(cache, 'later', 10, 10_000);
+    expect(cache.size).toBe(2);
+    store(cache, 'later', 0, 10_000);
     expect([cache.size, cache.octets]).toEqual([0, 0]);
   });
 
@@ -88,7 +90,7 @@ describe('bounds', () => {
     const cache = createAnswerCache({ ...ROOMY, maxEntries: 3 });
     const served = store(cache, 'a');
     for (const host of ['b', 'c']) store(cache, host);
-    cache.touch(served);
+    cache.touch(served, 0);
     peek(cache, 'b');
     store(cache, 'd');
     expect(['a', 'b', 'c', 'd'].map((host) => peek(cache, host) !== null)).toEqual([true, false, true, true]);
@@ -101,7 +103,7 @@ describe('bounds', () => {
     for (let flood = 0; flood < 5000; flood++) {
       store(cache, `flood-${flood}`);
       const used = peek(cache, inUse[flood % 20] ?? '');
-      if (used !== null) cache.touch(used);
+      if (used !== null) cache.touch(used, 0);
     }
     expect(inUse.filter((host) => peek(cache, host) !== null)).toEqual(inUse);
     expect(cache.size).toBe(100);
@@ -109,7 +111,7 @@ describe('bounds', () => {
 
   test('expired entries go first, served or not', () => {
     const cache = createAnswerCache({ ...ROOMY, maxEntries: 2 });
-    cache.touch(store(cache, 'short', 1));
+    cache.touch(store(cache, 'short', 1), 0);
     store(cache, 'long', 300);
     store(cache, 'new', 300, 2000);
     expect(peek(cache, 'long', 2000)).not.toBeNull();
@@ -134,6 +136,6 @@ describe('bounds', () => {
 
 test('an answer that was never stored may be touched', () => {
   const cache = createAnswerCache(ROOMY);
-  cache.touch(store(cache, 'www.example.com', 0));
+  cache.touch(store(cache, 'www.example.com', 0), 0);
   expect(cache.size).toBe(0);
 });

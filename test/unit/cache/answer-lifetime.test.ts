@@ -7,7 +7,7 @@ import { addressRecord, soaRecord } from '../../../src/wire/rdata.ts';
 import type { ResourceRecord } from '../../../src/wire/record.ts';
 import { name } from '../../lab/permits.ts';
 
-const BOUNDS = { maxTtlSeconds: 86_400, negativeMaxTtlSeconds: 3600 };
+const BOUNDS = { minTtlSeconds: 0, maxTtlSeconds: 86_400, negativeMaxTtlSeconds: 3600 };
 const WWW = name('www.example.com');
 const ZONE = name('example.com');
 
@@ -44,8 +44,18 @@ describe('a positive answer', () => {
     expect(lifetime(response(RCODE.NOERROR, [address(604_800)]))).toEqual({ ttlSeconds: 86_400, answers: [86_400], authority: [] });
   });
 
-  test('a TTL with its top bit set counts as zero (RFC 2181 §8)', () => {
-    expect(lifetime(response(RCODE.NOERROR, [address(0x80000000)])).ttlSeconds).toBe(0);
+  test('a TTL with its top bit set counts as a large one (RFC 8767 §4)', () => {
+    expect(lifetime(response(RCODE.NOERROR, [address(0x80000000)])).ttlSeconds).toBe(86_400);
+  });
+
+  test('is raised to the least TTL of the config, unlike a negative one', () => {
+    const floored = (given: UpstreamResponse, floorSeconds: number): number =>
+      answerLifetime(RRTYPE.A, given, floorSeconds, { ...BOUNDS, minTtlSeconds: 120 }).ttlSeconds;
+    expect(floored(response(RCODE.NOERROR, [address(0)]), 0)).toBe(120);
+    expect(floored(response(RCODE.NOERROR, [address(5)]), 60)).toBe(120);
+    expect(floored(response(RCODE.NOERROR, [address(5)]), 300)).toBe(300);
+    expect(floored(response(RCODE.NXDOMAIN, [], [soa(5, 5)]), 0)).toBe(5);
+    expect(floored(response(RCODE.SERVFAIL, []), 0)).toBe(1);
   });
 
   test('leaves records whose TTL is fine as they are', () => {

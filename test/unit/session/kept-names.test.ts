@@ -18,7 +18,7 @@ const scope = (parent: string, session = '10.0.0.5'): KeptScope => ({
 const questions = (parent: string, count: number): KeptQuestion[] =>
   Array.from({ length: count }, (_, i) => {
     const qname = requireName(`n${i}.${parent}`);
-    return { group: 'default', qname, qtype: RRTYPE.A, key: `${i}.${parent}` };
+    return { group: 'default', partition: 'default', qname, qtype: RRTYPE.A, key: `${i}.${parent}` };
   });
 
 const keys = (pairs: readonly KeptQuestion[]): string[] => pairs.map(({ key }) => key);

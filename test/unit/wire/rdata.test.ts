@@ -108,9 +108,9 @@ describe('the addresses a record leads to', () => {
 });
 
 describe('the MINIMUM of a SOA', () => {
-  test('counts as 0 with its top bit set and is nothing in other types', () => {
+  test('is large with its top bit set (RFC 8767 §4) and is nothing in other types', () => {
     const soa = message(ROOT_LABEL, ROOT_LABEL, uint32(1, 2, 3, 4, 0x8000_0000));
-    expect(soaMinimumSeconds(recordOf(RRTYPE.SOA, soa))).toBe(0);
+    expect(soaMinimumSeconds(recordOf(RRTYPE.SOA, soa))).toBe(0x7fff_ffff);
     expect(soaMinimumSeconds(recordOf(RRTYPE.TXT, soa))).toBeNull();
   });
 });

@@ -107,9 +107,9 @@ describe('an answer to the question', () => {
     });
   });
 
-  test('counts a TTL with the top bit set as 0', () => {
+  test('counts a TTL with the top bit set as a large one (RFC 8767 §4)', () => {
     const answers = [record(QNAME, A, ADDRESS, { ttl: 0x8000_0000 }), record(QNAME, A, ADDRESS, { ttl: 0x7fff_ffff })];
-    expect(parsed({ answers }).answers.map(({ ttlSeconds }) => ttlSeconds)).toEqual([0, 0x7fff_ffff]);
+    expect(parsed({ answers }).answers.map(({ ttlSeconds }) => ttlSeconds)).toEqual([0x7fff_ffff, 0x7fff_ffff]);
   });
 
   test('keeps nothing of the packet', () => {
