@@ -2,8 +2,8 @@
  * Gathers rules into the arrays of a compiled list: takes out duplicates, voids rules, fills the hash table.
  * Owns the bounds on what a list may hold; reading lines is the readers', looking up is `compiled-list.ts`.
  */
-import { labelCount, type QName } from '../wire/name.ts';
-import { CompiledList, ENTRY_BITS, FLAG, MAX_ENTRIES, REACHES } from './compiled-list.ts';
+import { labelCount, MAX_NAME_OCTETS, type QName } from '../wire/name.ts';
+import { CompiledList, FLAG, isBase, MAX_ENTRIES, REACHES, RECORD, tagOf } from './compiled-list.ts';
 import type { NameHasher } from './list-hash.ts';
 import type { ListReport } from './list-report.ts';
 import type { ListRule, NotApplied, RuleCondition } from './list-rule.ts';
@@ -21,16 +21,21 @@ export type Added = 'added' | 'duplicate' | Extract<NotApplied, 'too-many-condit
 /** What the builder knows for the report. */
 export type BuilderCounts = Pick<ListReport, 'entries' | 'exceptions' | 'important' | 'conditional' | 'voided'>;
 
+/** Places of records are kept in 32 bits. */
+const MAX_RECORD_OCTETS = 2 ** 32 - 512;
+
+/** More than one record takes. */
+const RECORD_ROOM = RECORD.BASE + MAX_NAME_OCTETS;
+
 export class CompiledBuilder {
   readonly #hasher: NameHasher;
   #count = 0;
-  #nameOctets = 0;
-  #names = new Uint8Array(64 * 1024);
-  #offsets = new Uint32Array(1024);
-  #lines = new Uint32Array(1024);
-  #flags = new Uint8Array(1024);
-  /** Kept until the table has its final size. */
+  /** Octets of `#records` in use. */
+  #end = 0;
+  #records = new Uint8Array(64 * 1024);
+  /** In the order of the records, until the table has its final size. */
   #hashes = new Int32Array(1024);
+  #tags = new Uint8Array(2048);
   #slots = new Uint32Array(2048);
   readonly #conditions = new Map<number, RuleCondition>();
   readonly #depths = new Set<number>();
@@ -43,15 +48,17 @@ export class CompiledBuilder {
   add(rule: ListRule, line: number): Added {
     const { base, condition } = rule;
     if (condition !== null && !this.#mayKeep(condition)) return 'too-many-conditions';
-    const hash = this.#hasher.probe(base).hashes[0] ?? 0;
-    const flags = flagsOf(rule);
-    const place = this.#place(base, hash, flags, condition);
+    const hash = this.#hashOf(base);
+    const place = this.#place(rule, hash);
     if (typeof place === 'string') return place;
-    if (this.#count >= MAX_ENTRIES) return 'too-many-entries';
-    this.#append(base, hash, flags, line);
-    this.#slots[place] = slotOf(hash, this.#count);
-    if (condition !== null) this.#conditions.set(this.#count, condition);
+    if (this.#count >= MAX_ENTRIES || this.#end > MAX_RECORD_OCTETS) return 'too-many-entries';
+    const entry = this.#append(base, flagsOf(rule), line);
+    this.#tags[place] = tagOf(hash);
+    this.#slots[place] = entry;
+    if (condition !== null) this.#conditions.set(entry, condition);
     if (rule.reach !== 'exact') this.#depths.add(labelCount(base));
+    if (this.#count === this.#hashes.length) this.#hashes = grown(this.#hashes, new Int32Array(2 * this.#count));
+    this.#hashes[this.#count] = hash;
     this.#count += 1;
     if (this.#count * 2 > this.#slots.length) this.#rehash();
     return 'added';
@@ -67,22 +74,20 @@ export class CompiledBuilder {
   /** The list. `reportOf` completes what the builder has counted. Nothing may be added after this. */
   finish(reportOf: (counts: BuilderCounts) => ListReport): CompiledList {
     const voided = this.#voidAll();
-    const count = this.#count;
-    const offsets = this.#offsets.slice(0, count + 1);
-    offsets[count] = this.#nameOctets;
-    const flags = this.#flags.slice(0, count);
+    const records = this.#records.slice(0, this.#end);
     return new CompiledList({
-      count,
-      names: this.#names.slice(0, this.#nameOctets),
-      offsets,
-      lines: this.#lines.slice(0, count),
-      flags,
+      records,
+      tags: this.#tags,
       slots: this.#slots,
       conditions: this.#conditions,
       depths: [...this.#depths].sort((one, other) => one - other),
       hashMark: this.#hasher.mark,
-      report: reportOf({ ...countFlags(flags), voided }),
+      report: reportOf({ ...countRecords(records), voided }),
     });
+  }
+
+  #hashOf(base: QName): number {
+    return this.#hasher.probe(base).hashes[0] ?? 0;
   }
 
   #mayKeep({ types, otherTypes, denyAllow }: RuleCondition): boolean {
@@ -90,82 +95,76 @@ export class CompiledBuilder {
   }
 
   /** The free slot for a rule, or why there is none. */
-  #place(base: QName, hash: number, flags: number, condition: RuleCondition | null): number | 'duplicate' | 'too-many-conditions' {
+  #place(rule: ListRule, hash: number): number | 'duplicate' | 'too-many-conditions' {
     const mask = this.#slots.length - 1;
+    const tag = tagOf(hash);
     let conditional = 0;
-    for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const slot = this.#slots[at] ?? 0;
-      if (slot === 0) return conditional >= MAX_CONDITIONAL_PER_BASE && condition !== null ? 'too-many-conditions' : at;
-      const entry = entryOf(slot);
-      if (this.#hashes[entry] !== hash || !this.#isBase(entry, base)) continue;
-      if (this.#flags[entry] === flags && isSameCondition(this.#conditions.get(entry) ?? null, condition)) return 'duplicate';
-      if (((this.#flags[entry] ?? 0) & FLAG.CONDITIONAL) !== 0) conditional += 1;
+    let at = hash & mask;
+    for (; this.#tags[at] !== 0; at = (at + 1) & mask) {
+      if (this.#tags[at] !== tag) continue;
+      const entry = this.#slots[at] ?? 0;
+      if (!isBase(this.#records, entry, rule.base, 0)) continue;
+      if (this.#isRule(entry, rule)) return 'duplicate';
+      if (this.#conditions.has(entry)) conditional += 1;
     }
+    return rule.condition !== null && conditional >= MAX_CONDITIONAL_PER_BASE ? 'too-many-conditions' : at;
   }
 
-  #isBase(entry: number, base: QName): boolean {
-    const offset = this.#offsets[entry] ?? 0;
-    const octets = base.length - 1;
-    // The last entry's end is not written yet.
-    const end = entry + 1 === this.#count ? this.#nameOctets : (this.#offsets[entry + 1] ?? 0);
-    if (end - offset !== octets) return false;
-    for (let index = 0; index < octets; index++) if (this.#names[offset + index] !== base.charCodeAt(index)) return false;
-    return true;
+  /** Of an entry with the same base. */
+  #isRule(entry: number, rule: ListRule): boolean {
+    const flags = (this.#records[entry + RECORD.FLAGS] ?? 0) & ~FLAG.VOIDED;
+    return flags === flagsOf(rule) && isSameCondition(this.#conditions.get(entry) ?? null, rule.condition);
   }
 
-  #append(base: QName, hash: number, flags: number, line: number): void {
-    const entry = this.#count;
+  #append(base: QName, flags: number, line: number): number {
+    if (this.#end + RECORD_ROOM > this.#records.length) this.#records = grown(this.#records, new Uint8Array(2 * this.#records.length));
+    const records = this.#records;
+    const entry = this.#end;
     const octets = base.length - 1;
-    if (this.#nameOctets + octets > this.#names.length) this.#names = grown(this.#names, new Uint8Array(2 * this.#names.length));
-    if (entry + 1 >= this.#lines.length) {
-      const room = 2 * this.#lines.length;
-      this.#offsets = grown(this.#offsets, new Uint32Array(room));
-      this.#lines = grown(this.#lines, new Uint32Array(room));
-      this.#flags = grown(this.#flags, new Uint8Array(room));
-      this.#hashes = grown(this.#hashes, new Int32Array(room));
-    }
-    for (let index = 0; index < octets; index++) this.#names[this.#nameOctets + index] = base.charCodeAt(index);
-    this.#offsets[entry] = this.#nameOctets;
-    this.#nameOctets += octets;
-    this.#lines[entry] = line;
-    this.#flags[entry] = flags;
-    this.#hashes[entry] = hash;
+    records[entry + RECORD.FLAGS] = flags;
+    records[entry + RECORD.OCTETS] = octets;
+    for (let octet = 0; octet < 4; octet++) records[entry + RECORD.LINE + octet] = line >>> (24 - 8 * octet);
+    for (let index = 0; index < octets; index++) records[entry + RECORD.BASE + index] = base.charCodeAt(index);
+    this.#end = entry + RECORD.BASE + octets;
+    return entry;
   }
 
   #rehash(): void {
-    const slots = new Uint32Array(2 * this.#slots.length);
-    const mask = slots.length - 1;
-    for (let entry = 0; entry < this.#count; entry++) {
-      const hash = this.#hashes[entry] ?? 0;
+    const tags = new Uint8Array(2 * this.#slots.length);
+    const slots = new Uint32Array(tags.length);
+    const mask = tags.length - 1;
+    let entry = 0;
+    for (let index = 0; index < this.#count; index++) {
+      const hash = this.#hashes[index] ?? 0;
       let at = hash & mask;
-      while (slots[at] !== 0) at = (at + 1) & mask;
-      slots[at] = slotOf(hash, entry);
+      while (tags[at] !== 0) at = (at + 1) & mask;
+      tags[at] = tagOf(hash);
+      slots[at] = entry;
+      entry += RECORD.BASE + (this.#records[entry + RECORD.OCTETS] ?? 0);
     }
+    this.#tags = tags;
     this.#slots = slots;
   }
 
   #voidAll(): number {
     let voided = 0;
     for (const rule of this.#voided) {
-      const entry = this.#entryOf(rule);
-      if (entry === null || ((this.#flags[entry] ?? 0) & FLAG.VOIDED) !== 0) continue;
-      this.#flags[entry] = (this.#flags[entry] ?? 0) | FLAG.VOIDED;
+      const at = this.#entryOf(rule);
+      if (at === null || ((this.#records[at + RECORD.FLAGS] ?? 0) & FLAG.VOIDED) !== 0) continue;
+      this.#records[at + RECORD.FLAGS] = (this.#records[at + RECORD.FLAGS] ?? 0) | FLAG.VOIDED;
       voided += 1;
     }
     return voided;
   }
 
   #entryOf(rule: ListRule): number | null {
-    const hash = this.#hasher.probe(rule.base).hashes[0] ?? 0;
+    const hash = this.#hashOf(rule.base);
     const mask = this.#slots.length - 1;
-    for (let at = hash & mask; ; at = (at + 1) & mask) {
-      const slot = this.#slots[at] ?? 0;
-      if (slot === 0) return null;
-      const entry = entryOf(slot);
-      if (this.#hashes[entry] !== hash || !this.#isBase(entry, rule.base)) continue;
-      const flags = (this.#flags[entry] ?? 0) & ~FLAG.VOIDED;
-      if (flags === flagsOf(rule) && isSameCondition(this.#conditions.get(entry) ?? null, rule.condition)) return entry;
+    for (let at = hash & mask; this.#tags[at] !== 0; at = (at + 1) & mask) {
+      const entry = this.#slots[at] ?? 0;
+      if (isBase(this.#records, entry, rule.base, 0) && this.#isRule(entry, rule)) return entry;
     }
+    return null;
   }
 }
 
@@ -178,14 +177,6 @@ function flagsOf({ reach, effect, important, condition }: ListRule): number {
   );
 }
 
-function slotOf(hash: number, entry: number): number {
-  return (((hash >>> ENTRY_BITS) << ENTRY_BITS) | (entry + 1)) >>> 0;
-}
-
-function entryOf(slot: number): number {
-  return (slot & ((1 << ENTRY_BITS) - 1)) - 1;
-}
-
 function isSameCondition(one: RuleCondition | null, other: RuleCondition | null): boolean {
   if (one === null || other === null) return one === other;
   return isSameList(one.types, other.types) && isSameList(one.otherTypes, other.otherTypes) && isSameList(one.denyAllow, other.denyAllow);
@@ -196,22 +187,23 @@ function isSameList(one: readonly (number | string)[], other: readonly (number |
   return one.length === other.length && one.every((part, index) => part === other[index]);
 }
 
-function countFlags(flags: Uint8Array): Omit<BuilderCounts, 'voided'> {
+function countRecords(records: Uint8Array): Omit<BuilderCounts, 'voided'> {
   let entries = 0;
   let exceptions = 0;
   let important = 0;
   let conditional = 0;
-  for (const flag of flags) {
-    if ((flag & FLAG.VOIDED) !== 0) continue;
+  for (let at = 0; at < records.length; at += RECORD.BASE + (records[at + RECORD.OCTETS] ?? 0)) {
+    const flags = records[at + RECORD.FLAGS] ?? 0;
+    if ((flags & FLAG.VOIDED) !== 0) continue;
     entries += 1;
-    if ((flag & FLAG.EXCEPTED) !== 0) exceptions += 1;
-    if ((flag & FLAG.IMPORTANT) !== 0) important += 1;
-    if ((flag & FLAG.CONDITIONAL) !== 0) conditional += 1;
+    if ((flags & FLAG.EXCEPTED) !== 0) exceptions += 1;
+    if ((flags & FLAG.IMPORTANT) !== 0) important += 1;
+    if ((flags & FLAG.CONDITIONAL) !== 0) conditional += 1;
   }
   return { entries, exceptions, important, conditional };
 }
 
-function grown<Numbers extends Uint8Array | Uint32Array | Int32Array>(from: Numbers, into: Numbers): Numbers {
+function grown<Numbers extends Uint8Array | Int32Array>(from: Numbers, into: Numbers): Numbers {
   into.set(from);
   return into;
 }

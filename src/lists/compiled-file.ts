@@ -6,7 +6,7 @@
  * The checksum is against accidents: the state folder is Kennel's alone, and who can write there can write anything.
  */
 import { crc32 } from 'node:zlib';
-import { CompiledList, type CompiledParts, MAX_ENTRIES } from './compiled-list.ts';
+import { CompiledList, type CompiledParts } from './compiled-list.ts';
 import type { NameHasher } from './list-hash.ts';
 import type { ListReport } from './list-report.ts';
 import type { RuleCondition } from './list-rule.ts';
@@ -29,7 +29,6 @@ const ALIGNMENT = 8;
 
 /** What does not lie in arrays, as JSON. */
 interface Details {
-  readonly count: number;
   readonly depths: readonly number[];
   readonly hashMark: string;
   readonly report: ListReport;
@@ -61,26 +60,26 @@ export function decodeCompiled(octets: Uint8Array, hasher: NameHasher): DecodedL
   return { kind: 'list', list: new CompiledList(parts) };
 }
 
-function sectionsOf({ names, offsets, lines, flags, slots, ...parts }: CompiledParts): Uint8Array[] {
+function sectionsOf({ records, tags, slots, ...parts }: CompiledParts): Uint8Array[] {
   const details: Details = {
-    count: parts.count,
     depths: parts.depths,
     hashMark: parts.hashMark,
     report: parts.report,
     conditions: [...parts.conditions],
   };
-  const arrays = [Buffer.from(JSON.stringify(details)), offsets, lines, slots, names, flags];
+  const arrays = [Buffer.from(JSON.stringify(details)), slots, records, tags];
   return arrays.map((array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
 }
 
 const CHECKSUM_AT = 3;
 const LENGTHS_AT = 4;
-const SECTIONS = 6;
+const SECTIONS = 4;
 
 /** The parts of a list, lying over the octets; text: what is wrong with these. */
 function partsOf(octets: Uint8Array): CompiledParts | string {
   if (octets.length < HEADER_OCTETS || octets.length % ALIGNMENT !== 0) return 'it is truncated';
-  const buffer = octets.byteOffset % ALIGNMENT === 0 ? octets : octets.slice();
+  // Not `slice`, which on a Buffer copies nothing.
+  const buffer = octets.byteOffset % ALIGNMENT === 0 ? octets : new Uint8Array(octets);
   const header = new Uint32Array(buffer.buffer, buffer.byteOffset, HEADER_OCTETS / 4);
   if (header[0] !== MAGIC || header[2] !== BYTE_ORDER) return 'it is no compiled list of this kind of machine';
   if (header[1] !== FORM) return 'it was compiled by another version of Kennel';
@@ -92,22 +91,18 @@ function partsOf(octets: Uint8Array): CompiledParts | string {
 
 /** Over everything, with zero in its own place. */
 function checksumOf(octets: Uint8Array): number {
-  const header = octets.slice(0, HEADER_OCTETS);
+  const header = new Uint8Array(octets.subarray(0, HEADER_OCTETS));
   header.fill(0, 4 * CHECKSUM_AT, 4 * CHECKSUM_AT + 4);
   return crc32(octets.subarray(HEADER_OCTETS), crc32(header));
 }
 
-function readSections(octets: Uint8Array, [json, offsets, lines, slots, names, flags]: Sections): CompiledParts | null {
+function readSections(octets: Uint8Array, [json, slots, records, tags]: Sections): CompiledParts | null {
   const details = readDetails(octets.subarray(json.start, json.start + json.octets));
   if (details === null) return null;
-  const words = ({ start, octets: length }: Section): Uint32Array => new Uint32Array(octets.buffer, octets.byteOffset + start, length >> 2);
   return {
-    count: details.count,
-    names: octets.subarray(names.start, names.start + names.octets),
-    offsets: words(offsets),
-    lines: words(lines),
-    flags: octets.subarray(flags.start, flags.start + flags.octets),
-    slots: words(slots),
+    records: octets.subarray(records.start, records.start + records.octets),
+    tags: octets.subarray(tags.start, tags.start + tags.octets),
+    slots: new Uint32Array(octets.buffer, octets.byteOffset + slots.start, slots.octets >> 2),
     conditions: new Map(details.conditions),
     depths: details.depths,
     report: details.report,
@@ -120,7 +115,7 @@ interface Section {
   readonly octets: number;
 }
 
-type Sections = readonly [json: Section, offsets: Section, lines: Section, slots: Section, names: Section, flags: Section];
+type Sections = readonly [json: Section, slots: Section, records: Section, tags: Section];
 
 /** Where the sections lie; null when they do not fill the octets exactly. */
 function layOut({ length }: Uint8Array, lengths: Uint32Array): Sections | null {
@@ -130,9 +125,9 @@ function layOut({ length }: Uint8Array, lengths: Uint32Array): Sections | null {
     at += aligned(octets);
     return section;
   });
-  const [json, offsets, lines, slots, names, flags] = sections;
-  if (at !== length || !json || !offsets || !lines || !slots || !names || !flags) return null;
-  return [json, offsets, lines, slots, names, flags];
+  const [json, slots, records, tags] = sections;
+  if (at !== length || !json || !slots || !records || !tags) return null;
+  return [json, slots, records, tags];
 }
 
 /** The checksum and the form say that this version wrote the octets, so only the outline is looked at. */
@@ -148,24 +143,14 @@ function readDetails(octets: Uint8Array): Details | null {
 
 function isDetails(written: unknown): written is Details {
   if (typeof written !== 'object' || written === null) return false;
-  if (!('count' in written && 'depths' in written && 'conditions' in written && 'report' in written)) return false;
+  if (!('depths' in written && 'conditions' in written && 'report' in written)) return false;
   return Array.isArray(written.depths) && Array.isArray(written.conditions) && typeof written.report === 'object';
 }
 
-/** Whether the lengths of the arrays fit each other: then a look-up ends, and reads nothing but what is there. */
-function isConsistent({ count, names, offsets, lines, flags, slots }: CompiledParts): boolean {
-  return (
-    Number.isInteger(count) &&
-    count >= 0 &&
-    count <= MAX_ENTRIES &&
-    offsets.length === count + 1 &&
-    offsets[0] === 0 &&
-    offsets[count] === names.length &&
-    lines.length === count &&
-    flags.length === count &&
-    slots.length > count &&
-    (slots.length & (slots.length - 1)) === 0
-  );
+/** Whether the table fits its records: then a look-up ends, and reads nothing but what is there. */
+function isConsistent({ tags, slots }: CompiledParts): boolean {
+  const size = tags.length;
+  return size > 0 && (size & (size - 1)) === 0 && slots.length === size && tags.includes(0);
 }
 
 function aligned(octets: number): number {

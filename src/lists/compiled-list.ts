@@ -1,6 +1,7 @@
 /**
  * A list as queries ask it: up to sixteen million rules in flat arrays, found by open addressing over keyed hashes of the name and its
- * parents and confirmed octet by octet, so no hash ever decides. Owns look-up and precedence; building is `compiled-builder.ts`.
+ * parents and confirmed octet by octet, so no hash ever decides. Owns look-up, precedence and the layout of a rule; building is
+ * `compiled-builder.ts`.
  *
  * Of the rules that cover a name the most specific decides, by the length of its base; a rule for the name alone comes before one
  * for the name and all below. In a list with `@@` or `$important` that holds within each rank only: an important exception beats an
@@ -18,27 +19,24 @@ export const REACHES: readonly Reach[] = ['exact', 'at-or-below', 'below'];
 const EXACT = 0;
 const BELOW = 2;
 
-/** A slot holds the entry's number plus one in its low bits (0: free) and the highest bits of its hash. */
-export const ENTRY_BITS = 24;
-const ENTRY_MASK = (1 << ENTRY_BITS) - 1;
+/** Where the parts of a record lie: flags, octets of the base, line of the source in four octets, the base without its root octet. */
+export const RECORD = { FLAGS: 0, OCTETS: 1, LINE: 2, BASE: 6 } as const;
 
-export const MAX_ENTRIES = ENTRY_MASK - 1;
+export const MAX_ENTRIES = 1 << 24;
 
 /** Nothing on the list covers the name. */
 export const NO_ENTRY = -1;
 
-/** The arrays of a compiled list. All lengths follow from `count`; flat, so that they can be stored, read back and sent to a thread. */
+/**
+ * The arrays of a compiled list: flat, so that they can be stored, read back and sent to a thread. An entry is known by the place
+ * of its record, and an earlier rule has the lower one.
+ */
 export interface CompiledParts {
-  readonly count: number;
-  /** Wire form of the bases without the root octet, one behind the other. */
-  readonly names: Uint8Array;
-  /** Where each base starts in `names`; one more than entries. */
-  readonly offsets: Uint32Array;
-  /** Line of the source, from 1. */
-  readonly lines: Uint32Array;
-  /** `FLAG`. */
-  readonly flags: Uint8Array;
-  /** A power of two of them, at least one of them free. */
+  /** `RECORD`s, one behind the other. */
+  readonly records: Uint8Array;
+  /** For each slot of the hash table `tagOf` its hash, 0 when it is free: what is not on a list is mostly told by these alone. */
+  readonly tags: Uint8Array;
+  /** For each slot where its record starts. A power of two of them, at least one free. */
   readonly slots: Uint32Array;
   /** Conditions by entry. */
   readonly conditions: ReadonlyMap<number, RuleCondition>;
@@ -63,20 +61,24 @@ export interface CompiledEntry {
   readonly fixedLabels: number;
 }
 
-/** The length of a name in wire form is one octet, so are the numbers of its labels. */
+/** A name has at most 127 labels. */
 const LABEL_COUNTS = 128;
 
 export class CompiledList {
   readonly parts: CompiledParts;
   /** Whether any rule is for some RR types only: then a match without the type, or one remembered for another type, may differ. */
   readonly dependsOnType: boolean;
+  readonly #records: Uint8Array;
+  readonly #tags: Uint8Array;
+  readonly #slots: Uint32Array;
   readonly #coversBelow = new Uint8Array(LABEL_COUNTS);
-  readonly #mask: number;
   readonly #firstDecides: boolean;
 
   constructor(parts: CompiledParts) {
     this.parts = parts;
-    this.#mask = parts.slots.length - 1;
+    this.#records = parts.records;
+    this.#tags = parts.tags;
+    this.#slots = parts.slots;
     for (const depth of parts.depths) this.#coversBelow[depth] = 1;
     const { format, exceptions, important } = parts.report;
     this.#firstDecides = format === 'rpz' || (exceptions === 0 && important === 0);
@@ -88,7 +90,7 @@ export class CompiledList {
   }
 
   /**
-   * The number of the entry that decides about the probed name, or `NO_ENTRY`. The entry may be an exception: ask `isException`.
+   * The entry that decides about the probed name, or `NO_ENTRY`. It may be an exception: ask `isException`.
    * `probe` must come from a hasher with this list's seed. `qtype` null: not known; rules for some types do not apply then.
    */
   find(probe: NameProbe, qtype: number | null): number {
@@ -114,47 +116,35 @@ export class CompiledList {
   }
 
   entryAt(entry: number): CompiledEntry {
-    const { offsets, names, lines, conditions } = this.parts;
     const flags = this.#flags(entry);
     const reach = REACHES[flags & FLAG.REACH] ?? 'exact';
-    const base = `${Buffer.from(names.subarray(offsets[entry], offsets[entry + 1])).toString('latin1')}\0` as QName;
+    const base = baseOf(this.#records, entry);
     return {
       effect: (flags & FLAG.EXCEPTED) === 0 ? 'listed' : 'excepted',
       reach,
       base,
       pattern: PATTERN_PREFIX[reach] + toPresentation(base),
-      line: lines[entry] ?? 0,
+      line: new DataView(this.#records.buffer, this.#records.byteOffset + entry + RECORD.LINE).getUint32(0),
       important: (flags & FLAG.IMPORTANT) !== 0,
-      condition: conditions.get(entry) ?? null,
+      condition: this.parts.conditions.get(entry) ?? null,
       fixedLabels: labelCount(base),
     };
   }
 
   /** The best entry whose base is the probed name without its first `cut` labels. */
   #findBase(probe: NameProbe, cut: number, qtype: number | null): number {
-    const { slots } = this.parts;
+    const tags = this.#tags;
+    const mask = tags.length - 1;
     const hash = probe.hashes[cut] ?? 0;
-    const tag = hash >>> ENTRY_BITS;
+    const tag = tagOf(hash);
     let best = NO_ENTRY;
-    for (let at = hash & this.#mask, steps = 0; steps <= this.#mask; at = (at + 1) & this.#mask, steps++) {
-      const slot = slots[at] ?? 0;
-      if (slot === 0) break;
-      if (slot >>> ENTRY_BITS !== tag) continue;
-      const entry = (slot & ENTRY_MASK) - 1;
-      if (this.#isBase(entry, probe.name, probe.starts[cut] ?? 0) && this.#applies(entry, probe.name, cut, qtype)) {
-        if (best === NO_ENTRY || this.#comesBefore(entry, best)) best = entry;
-      }
+    for (let at = hash & mask, found = tags[at]; found !== 0; at = (at + 1) & mask, found = tags[at]) {
+      if (found !== tag) continue;
+      const entry = this.#slots[at] ?? 0;
+      if (!isBase(this.#records, entry, probe.name, probe.starts[cut] ?? 0) || !this.#applies(entry, probe.name, cut, qtype)) continue;
+      if (best === NO_ENTRY || this.#comesBefore(entry, best)) best = entry;
     }
     return best;
-  }
-
-  #isBase(entry: number, name: QName, start: number): boolean {
-    const { offsets, names } = this.parts;
-    const offset = offsets[entry] ?? 0;
-    const octets = name.length - 1 - start;
-    if ((offsets[entry + 1] ?? 0) - offset !== octets) return false;
-    for (let index = 0; index < octets; index++) if (names[offset + index] !== name.charCodeAt(start + index)) return false;
-    return true;
   }
 
   #applies(entry: number, name: QName, cut: number, qtype: number | null): boolean {
@@ -180,8 +170,28 @@ export class CompiledList {
   }
 
   #flags(entry: number): number {
-    return this.parts.flags[entry] ?? 0;
+    return this.#records[entry + RECORD.FLAGS] ?? 0;
   }
+}
+
+/** What a slot keeps of a hash besides its place; never 0. */
+export function tagOf(hash: number): number {
+  const tag = hash >>> 24;
+  return tag === 0 ? 1 : tag;
+}
+
+/** Whether the record's base is the part of the name from `start` on. */
+export function isBase(records: Uint8Array, entry: number, name: QName, start: number): boolean {
+  const octets = name.length - 1 - start;
+  if (records[entry + RECORD.OCTETS] !== octets) return false;
+  const offset = entry + RECORD.BASE;
+  for (let index = 0; index < octets; index++) if (records[offset + index] !== name.charCodeAt(start + index)) return false;
+  return true;
+}
+
+function baseOf(records: Uint8Array, entry: number): QName {
+  const start = records.byteOffset + entry + RECORD.BASE;
+  return `${Buffer.from(records.buffer, start, records[entry + RECORD.OCTETS]).toString('latin1')}\0` as QName;
 }
 
 const PATTERN_PREFIX: Readonly<Record<Reach, string>> = { exact: '', 'at-or-below': '**.', below: '*.' };

@@ -40,8 +40,8 @@ export function openListReader(format: ListFormat, kind: ListKind, sink: RuleSin
   return {
     push(octets) {
       if (sniffed !== null) return lines?.push(octets);
-      // A copy: the caller may use its buffer again.
-      start.push(octets.slice());
+      // A copy, as the caller may use its buffer again; `slice` on a Buffer makes none.
+      start.push(new Uint8Array(octets));
       startOctets += octets.length;
       if (startOctets >= SNIFFED_OCTETS) sniffed = decide();
       return undefined;
