@@ -29,7 +29,13 @@ export interface ReadMessage {
   readonly authority: readonly ReadRecord[];
   /** Without the OPT. */
   readonly additional: readonly ReadRecord[];
-  readonly edns: { readonly udpPayloadSize: number; readonly version: number; readonly dnssecOk: boolean } | null;
+  readonly edns: {
+    readonly udpPayloadSize: number;
+    readonly version: number;
+    readonly dnssecOk: boolean;
+    /** In order; values in hex. */
+    readonly options: readonly { readonly code: number; readonly value: string }[];
+  } | null;
 }
 
 const OPT = 41;
@@ -92,8 +98,21 @@ export function readMessage(packet: Buffer): ReadMessage {
             udpPayloadSize: packet.readUInt16BE(opt.tail + 2),
             version: packet.readUInt8(opt.tail + 5),
             dnssecOk: (packet.readUInt16BE(opt.tail + 6) & 0x8000) !== 0,
+            options: readOptions(packet.subarray(opt.tail + 10, opt.end)),
           },
   };
+}
+
+function readOptions(rdata: Buffer): { code: number; value: string }[] {
+  const options: { code: number; value: string }[] = [];
+  let at = 0;
+  while (at < rdata.length) {
+    const end = at + 4 + rdata.readUInt16BE(at + 2);
+    if (end > rdata.length) throw new RangeError('an EDNS option longer than its OPT');
+    options.push({ code: rdata.readUInt16BE(at), value: rdata.toString('hex', at + 4, end) });
+    at = end;
+  }
+  return options;
 }
 
 /** Labels of a name in presentation form (RFC 1035 §5.1: `\.`, `\\`, `\032`), as octets in the case given, without the root. */
