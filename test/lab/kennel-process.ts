@@ -60,10 +60,15 @@ export function startKennelIn(lab: Lab, settings: KennelSettings, prepareState?:
 }
 
 /** Kennel on a free port of 127.0.0.1, its heap limited where `maxHeapMegabytes` says so. */
-export async function startKennelOnLoopback(settings: KennelSettings, maxHeapMegabytes?: number): Promise<Kennel> {
+export async function startKennelOnLoopback(
+  settings: KennelSettings,
+  maxHeapMegabytes?: number,
+  prepareState?: PrepareState,
+): Promise<Kennel> {
   const port = await freePort();
   const probe = queryMessage({ id: 1, labels: labelsOfText('localhost'), qtype: 1 });
   return startKennel(settings, {
+    ...(prepareState ? { prepareState } : {}),
     listen: [`127.0.0.1:${port}`],
     address: '127.0.0.1',
     port,

@@ -24,10 +24,13 @@ const PACKAGE_OF = {
   'musl-gcc': 'musl-tools',
   nft: 'nftables',
   nsd: 'nsd',
+  mount: 'mount',
   nslookup: 'bind9-dnsutils',
   ping: 'iputils-ping',
   python3: 'python3-minimal',
+  strace: 'strace',
   sysctl: 'procps',
+  umount: 'mount',
   unbound: 'unbound',
 } as const;
 
