@@ -3,7 +3,7 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
-import type { ListConfig } from './config.ts';
+import type { ListConfig, PolicyConfig } from './config.ts';
 import type { Problems } from './problems.ts';
 import type { listSchema } from './schema.ts';
 import { parseDuration } from './values.ts';
@@ -36,6 +36,17 @@ export function readLists(written: readonly { index: number; value: WrittenList 
       },
     ];
   });
+}
+
+/** Every list that a policy names is there. */
+export function checkListNames(policies: readonly PolicyConfig[], lists: readonly ListConfig[], problems: Problems): void {
+  const known = new Set(lists.map(({ name }) => name));
+  for (const [policy, { lists: named }] of policies.entries()) {
+    for (const [index, name] of (named ?? []).entries()) {
+      if (!known.has(name))
+        problems.add(['policies', policy, 'lists', index], `no list is called "${name}"; lists stand under lists: at the top`);
+    }
+  }
 }
 
 function readSource({ url, file }: WrittenList, path: Path, configFile: string, problems: Problems): ListConfig['source'] | null {

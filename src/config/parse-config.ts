@@ -28,7 +28,7 @@ import type {
   ZoneConfig,
 } from './config.ts';
 import { listenerAskedBy, publicListeners } from './listen-addresses.ts';
-import { readLists } from './lists-section.ts';
+import { checkListNames, readLists } from './lists-section.ts';
 import { checkPolicies, defaultPolicy, readPatterns, readPolicy, readPrefixes } from './policy-section.ts';
 import { type ConfigError, Problems } from './problems.ts';
 import { readRecords } from './record-section.ts';
@@ -133,6 +133,7 @@ class ConfigReader {
       reputation: this.#reputation(),
       retention: this.#retention(),
     };
+    checkListNames(config.policies, config.lists, this.#problems);
     checkLoops(config, this.#problems, (upstream) => this.#places.get(upstream) ?? ['upstreams']);
     checkAddresses(config, this.#problems, (upstream) => this.#places.get(upstream) ?? ['upstreams']);
     this.#warnOpenListeners(config);

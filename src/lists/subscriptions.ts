@@ -203,8 +203,8 @@ class LiveSubscriptions implements Subscriptions {
   async #refresh(one: Subscription, force: boolean): Promise<void> {
     const { config } = one;
     const outcome = await (config.source.kind === 'url'
-      ? this.#fetch(one, config.source.url, force)
-      : this.#read(one, config.source.path, force));
+      ? this.#askSource(one, config.source.url, force)
+      : this.#readFile(one, config.source.path, force));
     // Meanwhile the config may have replaced or removed it, or Kennel may be closing.
     if (this.#closing.signal.aborted || this.#byName.get(config.name) !== one) return;
     const { clock, random } = this.#options;
@@ -239,7 +239,7 @@ class LiveSubscriptions implements Subscriptions {
     one.storeProblem = (await store.save(one.config, outcome, outcome.encoded))?.problem ?? null;
   }
 
-  async #fetch(one: Subscription, url: string, force: boolean): Promise<Outcome> {
+  async #askSource(one: Subscription, url: string, force: boolean): Promise<Outcome> {
     const { fetching, clock } = this.#options;
     const known = one.copy?.facts ?? null;
     const request = { url, validators: force ? null : (known?.validators ?? null), maxOctets: one.config.maxOctets };
@@ -257,7 +257,7 @@ class LiveSubscriptions implements Subscriptions {
     return this.#compile(one, fetched.octets, facts, force);
   }
 
-  async #read(one: Subscription, path: string, force: boolean): Promise<Outcome> {
+  async #readFile(one: Subscription, path: string, force: boolean): Promise<Outcome> {
     const { clock } = this.#options;
     try {
       const found = await stat(path);

@@ -1,0 +1,50 @@
+/** The `lists` of a config file and the policies that name them. */
+import { expect, test } from 'vitest';
+import { accepted, refused } from './read-config.ts';
+
+test('a list has a kind, a source, a format and an interval', () => {
+  const { lists } = accepted(`mode: observe
+lists:
+  - { name: ads, url: "https://lists.example/ads.txt", refresh: 12h, maxMegabytes: 8 }
+  - { name: ours, kind: allow, file: lists/ours.txt, format: domains }
+`);
+  expect(lists).toEqual([
+    {
+      name: 'ads',
+      kind: 'block',
+      source: { kind: 'url', url: 'https://lists.example/ads.txt' },
+      format: 'auto',
+      refreshSeconds: 43_200,
+      maxOctets: 8 * 1024 * 1024,
+    },
+    {
+      name: 'ours',
+      kind: 'allow',
+      source: { kind: 'file', path: expect.stringMatching(/\/lists\/ours\.txt$/) },
+      format: 'domains',
+      refreshSeconds: 86_400,
+      maxOctets: 64 * 1024 * 1024,
+    },
+  ]);
+});
+
+test.each([
+  ['{ name: a, url: "ftp://lists.example/" }', 'lists[0].url: "ftp://lists.example/" is not an http:// or https:// URL'],
+  ['{ name: a, url: "https://user:word@lists.example/" }', 'lists[0].url'],
+  ['{ name: a, url: "https://lists.example/", file: a.txt }', 'lists[0]: a list has either a url or a file'],
+  ['{ name: a }', 'lists[0]: a list has either a url or a file'],
+  ['{ name: a, file: a.txt, refresh: 1m }', 'lists[0].refresh: a list is fetched every 10m at most'],
+  ['{ name: "../a", file: a.txt }', 'lists[0].name'],
+])('%s is refused', (list, message) => {
+  expect(refused(`mode: observe\nlists:\n  - ${list}\n`).join('\n')).toContain(message);
+});
+
+test('a policy that names no list there is, is told where', () => {
+  const errors = refused(`mode: observe
+lists:
+  - { name: ads, file: ads.txt }
+policies:
+  - { name: all, match: {}, lists: [ads, adds] }
+`);
+  expect(errors).toEqual([expect.stringContaining('policies[0].lists[1]: no list is called "adds"')]);
+});
