@@ -2,29 +2,15 @@
  * Which certificates an upstream over TLS may show: the authorities that are believed, the oldest protocol, and the name in the
  * certificate (RFC 8310 §5.1: the strict profile, no answer from a server that is not proven). Opens nothing.
  */
-import { X509Certificate } from 'node:crypto';
 import tls from 'node:tls';
 
 /** RFC 9325 §3.1.1: nothing older than TLS 1.2. Written out because an option of Node could lower its default. */
 const OLDEST_VERSION = 'TLSv1.2';
 
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
-
-/** What keeps a PEM text from adding authorities, to follow its file's name in a message; null when it can be used. */
-export function problemOfAuthorities(pem: string): string | null {
-  const certificates = pem.match(PEM_CERTIFICATE) ?? [];
-  if (certificates.length === 0) return 'holds no certificate in PEM form';
-  for (const [index, certificate] of certificates.entries()) {
-    try {
-      if (!new X509Certificate(certificate).ca) return `holds a certificate (number ${index + 1}) that is no authority`;
-    } catch {
-      return `holds a certificate (number ${index + 1}) that cannot be read`;
-    }
-  }
-  return null;
-}
-
-/** Authorities built in, and those of a PEM text beside them. Costs some milliseconds with a text: once per upstream, not per connection. */
+/**
+ * Authorities built in, and those of a PEM text beside them, whose certificates the caller has read. With a text it costs some
+ * milliseconds: once per upstream, not per connection.
+ */
 export function createTrust(ca: string | null): tls.SecureContext {
   const authorities = ca === null ? {} : { ca: [...tls.getCACertificates('default'), ca] };
   return tls.createSecureContext({ ...authorities, minVersion: OLDEST_VERSION });
