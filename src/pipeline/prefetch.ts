@@ -8,6 +8,7 @@ import { questionKey } from '../cache/question-key.ts';
 import { actOn } from './apply-mode.ts';
 import { type Judgement, judgeQuery } from './judge.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { CachedAnswer } from './ports.ts';
 import type { QueryContext } from './resolve-query.ts';
 import { send } from './send.ts';
 
@@ -26,9 +27,12 @@ const MAX_BITS = 1;
 /** Part of all waiting queries that may be in flight for prefetching to go on: nobody waits for these. */
 const IN_FLIGHT_PART = 1 / 4;
 
-/** To be called behind a hit. Nothing is sent before the hit's answer has gone to its listener. Never throws. */
-export function prefetch(k: Pipeline, context: QueryContext, hit: Judgement): void {
-  if (hit.metered.weight > MAX_WEIGHT) return;
+/**
+ * To be called at a hit: keeps the entry from being forgotten, and asks for it again where it is time. Nothing is sent before the hit's
+ * answer has gone to its listener. Never throws.
+ */
+export function noteServed(k: Pipeline, context: QueryContext, hit: Judgement, entry: CachedAnswer): void {
+  if (!k.cache.touch(entry, context.startedMs) || hit.metered.weight > MAX_WEIGHT) return;
   queueMicrotask(() => {
     try {
       ask(k, context, hit);

@@ -22,7 +22,7 @@ import { inspectResponse } from './inspect-response.ts';
 import { heldAgainst, type Judgement, judgeQuery, type LookUp } from './judge.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
 import type { CachedAnswer, DecisionRecord, QuerySource } from './ports.ts';
-import { prefetch } from './prefetch.ts';
+import { noteServed } from './prefetch.ts';
 import { type Noted, note, noteAnswer, noteLocal } from './record.ts';
 import { keptAnswer } from './refresh-kept.ts';
 import { refusal, refusedOutright } from './refusal.ts';
@@ -145,7 +145,7 @@ function resolveQuestion(
   const way = actOnLookUp(policy, judgement.lookUp);
   if (way.kind === 'fresh') {
     k.metrics.cacheHit();
-    if (k.cache.touch(way.entry, startedMs)) prefetch(k, context, judgement);
+    noteServed(k, context, judgement, way.entry);
     return answerFrom(k, context, classified, way.entry, noted, 'cached');
   }
   k.metrics.cacheMiss();
