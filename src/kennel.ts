@@ -365,7 +365,7 @@ class LiveKennel implements RunningKennel {
   /** One tick: no query sees half of it. */
   #swap(config: Config, { groups, secrets, listeners, wouldHaveLost }: NextParts): void {
     const before = this.#current;
-    const { sessions, meters } = this.#lasting;
+    const { sessions, meters, cache } = this.#lasting;
     // Before the generation, which holds what the lists say; what is new here and not on this machine comes later.
     this.lists.reconfigure(config);
     const joinable = groups.retired.length === 0 && config.limits.pendingQueries === before.config.limits.pendingQueries;
@@ -383,6 +383,9 @@ class LiveKennel implements RunningKennel {
     secrets.commit();
     sessions.releaseHeld();
     listeners.commit();
+    cache.configure(config.cache, CLOCK.monotonicMs());
+    // What they have answered, and are still about to: it is not what is asked for any more.
+    for (const { id } of groups.retired) cache.flushGroup(id);
     this.#ages.reconfigure(config);
     this.storage.decisions.setRetention(decisionRetention(config));
     for (const group of groups.retired) group.retire();

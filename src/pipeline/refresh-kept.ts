@@ -78,8 +78,9 @@ function askAll(k: Pipeline, pairs: readonly KeptPair<CachedAnswer | UpstreamTro
     const { scope, qname, qtype } = pair;
     const policy = k.policies.choose(scope.address, scope.listener);
     const group = mayKeep(k, policy, scope.kind === 'fleet' ? null : scope.session, qname, qtype);
-    // A reload may send the name elsewhere, or take the group away: this question is not asked there any more.
-    if (group !== pair.group || !k.upstreams.has(group)) k.kept.drop(pair);
+    // A reload may send the name elsewhere, take the group away, or part the cache: then nobody is answered by this question any more.
+    const isAsBefore = group === pair.group && k.upstreams.has(group) && k.partitions.of(policy.name, group) === pair.partition;
+    if (!isAsBefore) k.kept.drop(pair);
     else ask(k, pair).catch((cause: unknown) => k.metrics.internalError(cause));
   }
 }

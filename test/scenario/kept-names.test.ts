@@ -4,8 +4,12 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { cachePartitions } from '../../src/cache/partitions.ts';
+import type { Config } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/parse-config.ts';
 import { explain } from '../../src/pipeline/explain.ts';
+import type { Pipeline } from '../../src/pipeline/pipeline.ts';
+import { compileNaming } from '../../src/policy/classify-name.ts';
 import { compilePolicies } from '../../src/policy/policy.ts';
 import { RCODE, RRTYPE } from '../../src/wire/codes.ts';
 import { requireName } from '../../src/wire/name.ts';
@@ -448,6 +452,36 @@ describe('it ends', () => {
     expect(kennel.sent.length).toBeGreaterThan(sent + 100);
     expect(kennel.sent.slice(sent).filter(({ name }) => name === blocked)).toEqual([]);
     expect((await kennel.ask(blocked))?.rcode).toBe('NXDOMAIN');
+  });
+});
+
+describe('after a reload', () => {
+  const configWith = (extra: string): Config => {
+    const parsed = parseConfig(config({ extra }), 'after.yaml', { resolvConf: null, stateFolder: '/nowhere' });
+    return parsed.ok ? parsed.config : expect.fail('the config is wrong');
+  };
+
+  test.each<[string, (kennel: BottledKennel) => Partial<Pipeline>]>([
+    [
+      'that sends them to another upstream',
+      ({ pipeline }) => {
+        const routed = configWith('zones: { example.net: { upstreams: ["udp://198.51.100.9"], trusted: false } }');
+        return { naming: compileNaming(routed, pipeline.naming.popular) };
+      },
+    ],
+    ['that takes their upstream away', () => ({ upstreams: new Map() })],
+    ['that parts the cache by policy', () => ({ partitions: cachePartitions(configWith('cache: { isolate: true }')) })],
+  ])('%s, names are not asked for where they were any more', async (_what, changed) => {
+    const kennel = start(config());
+    await spend(kennel);
+    await kennel.live(MINUTE);
+    expect(kennel.pipeline.kept.size).toBeGreaterThan(0);
+    const sent = kennel.sent.length;
+    Object.assign(kennel, { pipeline: { ...kennel.pipeline, ...changed(kennel) } });
+    await kennel.live(HOUR);
+    expect(kennel.sent.length).toBe(sent);
+    expect(kennel.pipeline.kept.size).toBe(0);
+    expect(kennel.errors).toEqual([]);
   });
 });
 

@@ -68,6 +68,8 @@ test('what a reload changes is in force when it returns, and what it does not ch
   expect(kennel.configHash).not.toBe(hash);
   expect(await askOnce(server, 'probe.test')).toBe('192.0.2.2');
   expect(await askOnce(server, 'b.load.example')).toBe('198.51.100.2');
+  // What the upstream that is gone had said is forgotten with it.
+  expect(await askOnce(server, 'a.load.example')).toBe('198.51.100.2');
   expect(await askOnce(server, 'www.evil.example')).toBe('RCODE 3');
   expect(kennel.pipeline.sessions.peek('127.0.0.1')).toBe(session);
 });
@@ -170,6 +172,22 @@ test('a query that waits for an upstream is answered by the one it was sent to, 
   // The same question, asked now, must not wait for the upstream that was taken away.
   expect(await askOnce(server, 'a.load.example', '127.0.0.2')).toBe('198.51.100.2');
   expect(await waiting).toBe('198.51.100.1');
+  // Nor is its late answer kept.
+  expect(await askOnce(server, 'a.load.example', '127.0.0.3')).toBe('198.51.100.2');
+});
+
+test('answers of upstreams that stay are kept, within the new limits of the cache', async () => {
+  const upstream = await startUpstream('198.51.100.1');
+  const { kennel, server, write } = await startReloadable(yaml({ upstream: upstream.url('udp') }));
+  for (let at = 0; at < 20; at++) await askOnce(server, `c${at}.load.example`);
+  write(yaml({ upstream: upstream.url('udp'), probe: '192.0.2.2' }));
+  await kennel.reload('api');
+  const sent = upstream.received.length;
+  for (let at = 0; at < 20; at++) await askOnce(server, `c${at}.load.example`);
+  expect(upstream.received.length).toBe(sent);
+  write(yaml({ upstream: upstream.url('udp'), more: 'cache: { maxEntries: 10 }' }));
+  expect(await kennel.reload('api')).toMatchObject({ kind: 'reloaded', changed: ['cache.maxEntries', 'records'] });
+  expect(kennel.pipeline.cache.size).toBeLessThanOrEqual(10);
 });
 
 test('a config that cannot be used changes nothing, and is told everywhere until one can', async () => {
