@@ -6,9 +6,11 @@
 import type { Budgets } from '../scoring/observation.ts';
 import { budgetsFor } from '../scoring/presets.ts';
 import { WATCHED_FORMS } from '../scoring/secrets/watch-secret.ts';
+import { listsPortOf } from './assembly/lists-port.ts';
 import type { ControlPort, ExplainResult, ParentSummary, Readiness, SessionDetail, SessionSummary } from './control/control-port.ts';
 import type { RunningKennel } from './kennel.ts';
 import { explain } from './pipeline/explain.ts';
+import { flush } from './pipeline/flush.ts';
 import type { Pipeline } from './pipeline/pipeline.ts';
 import { ALL } from './pipeline/ports.ts';
 import { canonicalAddress } from './policy/address-set.ts';
@@ -98,6 +100,7 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
       upstreams: kennel.upstreamStatus().map(({ url, state }) => ({ url, healthy: state === 'up' })),
       sessions: kennel.sessionStates(),
       cacheEntries: pipeline().cache.size,
+      cacheOctets: pipeline().cache.octets,
       alarms: kennel.alarms(),
     }),
 
@@ -144,12 +147,20 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
       return { kind: 'explained', explanation: explain(k, qname, qtype, address, sessionKeyOf(address, k.sessionPrefixes)) };
     },
 
+    ...listsPortOf(kennel.lists),
     secretForms: WATCHED_FORMS,
     secrets: () => kennel.secrets.list(),
     addSecret: (secret, actor) => kennel.secrets.add(secret, actor),
     removeSecret: (name, actor) => kennel.secrets.remove(name, actor),
 
     reload: () => kennel.reload('api'),
+
+    flushCache: (what) => {
+      if (what === 'all') return { kind: 'flushed', answers: flush(pipeline(), 'all') };
+      const qname = fromPresentation(what.name);
+      if (qname === null) return { kind: 'invalid', detail: 'not a domain name' };
+      return { kind: 'flushed', answers: flush(pipeline(), { qname, below: what.below }) };
+    },
 
     ready: (): Readiness => {
       // A dead upstream is told but is no reason to restart Kennel or to take it out of service: it answers what it may.

@@ -18,9 +18,11 @@ const VERBS: Readonly<Record<string, ListedVerb>> = {
   explain: { does: 'what the running resolver would do with a name now', load: () => import('./verbs/explain.ts') },
   replay: { does: 'run recorded traffic through the pipeline', load: () => import('./verbs/replay.ts') },
   sessions: { does: 'who asked, and what has left', load: () => import('./verbs/sessions.ts') },
+  lists: { does: 'list subscriptions: how they stand, and a look at their sources', load: () => import('./verbs/lists.ts') },
   quarantine: { does: 'list, show and release quarantined sessions', load: () => import('./verbs/quarantine.ts') },
   secret: { does: 'register secrets and canaries that must not leave in names', load: () => import('./verbs/secret.ts') },
   reload: { does: 'let the running resolver take on its config file as it is now', load: () => import('./verbs/reload.ts') },
+  cache: { does: 'forget cached answers', load: () => import('./verbs/cache.ts') },
   healthcheck: { does: 'exit 0 when the running resolver is ready', load: () => import('./verbs/healthcheck.ts') },
   demo: { does: 'see a theft over DNS being stopped, in half a minute and without a network', load: () => import('./verbs/demo.ts') },
 };

@@ -8,8 +8,10 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { ControlEndpoint } from '../config/config.ts';
 import { controlText } from '../config/values.ts';
 import { isLoopback } from '../policy/address-set.ts';
+import { addCache } from './cache-routes.ts';
 import type { ControlPort, SecretResult } from './control-port.ts';
 import { isOwnHost } from './host-check.ts';
+import { addLists } from './lists-routes.ts';
 import type { ReloadView } from './reload-view.ts';
 import { RequestRate } from './request-rate.ts';
 import { isAuthorised } from './token.ts';
@@ -75,7 +77,9 @@ export async function openControlApi(options: ControlApiOptions): Promise<Contro
   addReading(app, options.port);
   addRelease(app, options.port);
   addSecrets(app, options);
+  addCache(app, options.port);
   addReload(app, options.port);
+  addLists(app, options.port);
   addErrors(app, options);
   try {
     if (endpoint.kind === 'tcp') await app.listen({ host: endpoint.address, port: endpoint.port });

@@ -2,7 +2,9 @@
  * What the control API needs from the running resolver, as one interface; `kennel-control.ts` implements it. Times are wall-clock
  * milliseconds here and ISO 8601 text on the wire (`views.ts`). No HTTP, no socket.
  */
+
 import type { Explanation, Mode, QuarantineChange, QuarantineRecord } from '../pipeline/ports.ts';
+import type { ListsPort, ListsPort } from './lists-port.ts';
 import type { ReloadResult } from './reload-view.ts';
 
 export interface Status {
@@ -21,6 +23,8 @@ export interface Status {
   /** Sessions by state. */
   readonly sessions: Readonly<Record<string, number>>;
   readonly cacheEntries: number;
+  /** Estimated memory of them. */
+  readonly cacheOctets: number;
   /** Conditions an operator should look at; empty when all is well. */
   readonly alarms: readonly string[];
 }
@@ -92,13 +96,18 @@ export type SecretResult =
   /** It could not be written; nothing has changed. */
   | { readonly kind: 'failed'; readonly detail: string };
 
+/** Cached answers to forget: all, or about a name in presentation form, and those below it where `below` says so. */
+export type FlushRequest = 'all' | { readonly name: string; readonly below: boolean };
+
+export type FlushResult = { readonly kind: 'flushed'; readonly answers: number } | { readonly kind: 'invalid'; readonly detail: string };
+
 export interface Readiness {
   readonly ready: boolean;
   /** Part (`listeners`, `upstreams`, `storage`, …) and how it is. */
   readonly details: Readonly<Record<string, string>>;
 }
 
-export interface ControlPort {
+export interface ControlPort extends ListsPort {
   status(): Status;
   /** The `limit` sessions seen last, newest first. */
   sessions(limit: number): readonly SessionSummary[];
@@ -119,6 +128,7 @@ export interface ControlPort {
   removeSecret(name: string, actor: string): SecretResult;
   /** Takes on the config as it is now, or changes nothing. */
   reload(): Promise<ReloadResult>;
+  flushCache(what: FlushRequest): FlushResult;
   ready(): Readiness;
   /** Prometheus' text form 0.0.4. */
   metrics(): Promise<string>;

@@ -2,6 +2,7 @@
  * A control port in memory: two quarantines, two sessions, one explanation. Everything it does not expect throws.
  */
 import type { ControlPort, Readiness, SecretResult, SecretSummary, SessionDetail } from '../../../src/control/control-port.ts';
+import type { ListSummary, UpdateListsResult } from '../../../src/control/lists-port.ts';
 import type { ReloadResult } from '../../../src/control/reload-view.ts';
 import type { Explanation, QuarantineChange, QuarantineRecord } from '../../../src/pipeline/ports.ts';
 
@@ -92,6 +93,7 @@ export class FakeControlPort implements ControlPort {
       upstreams: [{ url: 'udp://192.0.2.53:53', healthy: true }],
       sessions: { normal: 1, quarantined: 1 },
       cacheEntries: 7,
+      cacheOctets: 7_000,
       alarms: [],
     };
   }
@@ -128,6 +130,27 @@ export class FakeControlPort implements ControlPort {
   explain(name: string, type: string, session: string | null): ReturnType<ControlPort['explain']> {
     this.explained.push([name, type, session]);
     return name.includes('..') ? { kind: 'invalid', detail: 'not a domain name' } : { kind: 'explained', explanation: this.explanation };
+  }
+
+  listSummaries: ListSummary[] = [];
+  readonly listUpdates: { readonly names: readonly string[] | null; readonly force: boolean }[] = [];
+
+  lists(): readonly ListSummary[] {
+    return this.listSummaries;
+  }
+
+  async updateLists(names: readonly string[] | null, force: boolean): Promise<UpdateListsResult> {
+    const unknown = names?.find((name) => !this.listSummaries.some((list) => list.name === name));
+    if (unknown !== undefined) return { kind: 'not-found', name: unknown };
+    this.listUpdates.push({ names, force });
+    return { kind: 'updated', lists: this.listSummaries, underWay: [] };
+  }
+
+  flushes: unknown[] = [];
+
+  flushCache(what: Parameters<ControlPort['flushCache']>[0]): ReturnType<ControlPort['flushCache']> {
+    this.flushes.push(what);
+    return what !== 'all' && what.name.includes('..') ? { kind: 'invalid', detail: 'not a domain name' } : { kind: 'flushed', answers: 2 };
   }
 
   readonly secretForms = ['as it is', 'hex'];

@@ -1,0 +1,31 @@
+/** The control port's part about list subscriptions, of a running Kennel. */
+
+import type { ListSummary, ListsPort } from '../control/lists-port.ts';
+import type { OpenedLists } from './lists.ts';
+
+/** Below the patience of the verbs. */
+const ANSWER_WITHIN_MS = 10_000;
+
+export function listsPortOf(lists: OpenedLists): ListsPort {
+  const summaries = (): readonly ListSummary[] => lists.status().map(({ failures: _failures, ...status }) => status);
+  return {
+    lists: summaries,
+    updateLists: async (names, force) => {
+      const known = new Set(summaries().map(({ name }) => name));
+      const unknown = names?.find((name) => !known.has(name));
+      if (unknown !== undefined) return { kind: 'not-found', name: unknown };
+      const underWay = new Set(names ?? known);
+      const all = Promise.all([...underWay].map((name) => lists.update([name], force).then(() => underWay.delete(name))));
+      let deadline: NodeJS.Timeout | undefined;
+      await Promise.race([
+        all,
+        new Promise((resolve) => {
+          deadline = setTimeout(resolve, ANSWER_WITHIN_MS);
+        }),
+      ]);
+      clearTimeout(deadline);
+      const asked = new Set(names ?? known);
+      return { kind: 'updated', lists: summaries().filter(({ name }) => asked.has(name)), underWay: [...underWay] };
+    },
+  };
+}
