@@ -78,8 +78,9 @@ const SECTIONS = 4;
 /** The parts of a list, lying over the octets; text: what is wrong with these. */
 function partsOf(octets: Uint8Array): CompiledParts | string {
   if (octets.length < HEADER_OCTETS || octets.length % ALIGNMENT !== 0) return 'it is truncated';
-  // Not `slice`, which on a Buffer copies nothing.
-  const buffer = octets.byteOffset % ALIGNMENT === 0 ? octets : new Uint8Array(octets);
+  // Never a Buffer: its `slice` copies nothing, and look-ups would be slower on arrays of two kinds.
+  const inPlace = octets.byteOffset % ALIGNMENT === 0;
+  const buffer = inPlace ? new Uint8Array(octets.buffer, octets.byteOffset, octets.length) : new Uint8Array(octets);
   const header = new Uint32Array(buffer.buffer, buffer.byteOffset, HEADER_OCTETS / 4);
   if (header[0] !== MAGIC || header[2] !== BYTE_ORDER) return 'it is no compiled list of this kind of machine';
   if (header[1] !== FORM) return 'it was compiled by another version of Kennel';
@@ -91,7 +92,7 @@ function partsOf(octets: Uint8Array): CompiledParts | string {
 
 /** Over everything, with zero in its own place. */
 function checksumOf(octets: Uint8Array): number {
-  const header = new Uint8Array(octets.subarray(0, HEADER_OCTETS));
+  const header = octets.slice(0, HEADER_OCTETS);
   header.fill(0, 4 * CHECKSUM_AT, 4 * CHECKSUM_AT + 4);
   return crc32(octets.subarray(HEADER_OCTETS), crc32(header));
 }

@@ -36,14 +36,14 @@ export function notAList(octets: Uint8Array): string | null {
   return octets.subarray(0, SNIFFED_OCTETS).includes(0) ? 'it is not text: it holds NUL octets' : null;
 }
 
-/** Lines that other formats hold as well (`name` in ad-block lists, hosts lines anywhere) only decide where nothing else does. */
+/** Other formats hold some lines of hosts files and plain names as well, so these decide by their number. */
 function choose(counts: Readonly<Record<KnownFormat, number>>): Sniffed {
   const { hosts, domains, wildcard, adblock, rpz } = counts;
   const others = hosts + domains + wildcard;
   if (rpz > 0 && rpz >= adblock + others) return { format: 'rpz', chosenBy: `${lines(rpz)} like those of a zone file` };
   if (adblock > 0 && adblock * 4 >= others) return { format: 'adblock', chosenBy: `${lines(adblock)} like ||name^` };
   if (hosts > 0 && hosts >= domains + wildcard) return { format: 'hosts', chosenBy: `${lines(hosts)} with an address and a name` };
-  if (wildcard > 0) return { format: 'wildcard', chosenBy: `${lines(wildcard)} like *.name` };
+  if (wildcard > 0 && wildcard >= domains) return { format: 'wildcard', chosenBy: `${lines(wildcard)} like *.name` };
   return { format: 'domains', chosenBy: domains > 0 ? `${lines(domains)} with a name each` : 'nothing but comments' };
 }
 
