@@ -1,9 +1,10 @@
-/** What every `UpstreamGroup` promises, over each transport, against a real server on the loopback interface. */
+/** What every `UpstreamGroup` promises, over each transport and with each strategy, against a real server on the loopback interface. */
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createUpstreamGroup, type ExchangeTimeouts, type ForwardingGroup } from '../../src/upstream/group.ts';
 import { openUpstream } from '../../src/upstream/open-upstream.ts';
 import { createRandom16 } from '../../src/upstream/random16.ts';
+import type { Strategy } from '../../src/upstream/strategy.ts';
 import { parseUpstreamUrl } from '../../src/upstream/upstream-url.ts';
 import { RCODE, RRTYPE } from '../../src/wire/codes.ts';
 import { toPresentation } from '../../src/wire/name.ts';
@@ -36,14 +37,16 @@ async function closedUrl(transport: 'udp' | 'tcp'): Promise<string> {
   return stub.url(transport);
 }
 
-function groupFor(urls: string[], timeouts: ExchangeTimeouts = TEST_TIMEOUTS): { group: ForwardingGroup; clock: SkippingClock } {
+type Grouped = { group: ForwardingGroup; clock: SkippingClock };
+
+function openGroup(strategy: Strategy, urls: string[], timeouts: ExchangeTimeouts = TEST_TIMEOUTS): Grouped {
   const clock = new SkippingClock();
   const upstreams = urls.map((text) => {
     const parsed = parseUpstreamUrl(text);
     if (parsed.kind === 'error') throw new Error(parsed.message);
     return openUpstream(parsed.url, clock, createRandom16());
   });
-  const group = createUpstreamGroup({ id: 'default', upstreams, clock, timeouts });
+  const group = createUpstreamGroup({ id: 'default', upstreams, strategy, clock, timeouts, random: () => 0 });
   open.push(group);
   return { group, clock };
 }
@@ -56,7 +59,14 @@ async function elapsedMs(act: () => Promise<unknown>): Promise<number> {
 
 const hasIpv6Loopback = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'));
 
-describe.each(['udp', 'tcp'] as const)('over %s', (transport) => {
+describe.each([
+  ['udp', 'ordered'],
+  ['udp', 'fastest'],
+  ['tcp', 'ordered'],
+  ['tcp', 'fastest'],
+] as const)('over %s, %s', (transport, strategy) => {
+  const groupFor = (urls: string[], timeouts?: ExchangeTimeouts): Grouped => openGroup(strategy, urls, timeouts);
+
   test('the answer comes back with its records and the upstream it came from', async () => {
     const stub = await stubWith(answering);
     const { group } = groupFor([stub.url(transport)]);
@@ -162,6 +172,29 @@ describe.each(['udp', 'tcp'] as const)('over %s', (transport) => {
     clock.skip(1500);
     expect(await group.exchange(permitFor('back.example.com'))).toMatchObject({ kind: 'response' });
     expect(group.status()).toMatchObject([{ state: 'up', failures: 0 }]);
+  });
+
+  test('every question goes to each upstream at most three times (RFC 9520 §3.1), and no other question does', async () => {
+    const first = await stubWith(() => ({ drop: true }));
+    const second = await stubWith(() => ({ drop: true }));
+    const { group } = groupFor([first.url(transport), second.url(transport)], { tryMs: 50, totalMs: 1000 });
+    const names = Array.from({ length: 10 }, (_, index) => `${index}.example.com`);
+    await Promise.all(names.map((text) => group.exchange(permitFor(text))));
+    for (const stub of [first, second]) {
+      for (const text of names) expect(stub.received.filter(({ qname }) => qname === text).length).toBeLessThanOrEqual(3);
+      expect(stub.received.filter(({ qname }) => !names.includes(qname))).toEqual([]);
+    }
+    expect(first.received.length).toBeGreaterThan(0);
+  });
+
+  test('a retired group ends what is under way, then closes', async () => {
+    const stub = await stubWith(({ qname }) => ({ answers: [a(qname, '192.0.2.80')], delayMs: 100 }));
+    const { group } = groupFor([stub.url(transport)]);
+    const exchange = group.exchange(permitFor('www.example.com'));
+    group.retire();
+    expect(await exchange).toMatchObject({ kind: 'response' });
+    expect(await group.exchange(permitFor('late.example.com'))).toMatchObject({ kind: 'failure', reason: 'unreachable' });
+    expect(stub.received).toHaveLength(1);
   });
 
   test('closing ends what is under way', async () => {
