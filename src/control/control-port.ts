@@ -2,9 +2,8 @@
  * What the control API needs from the running resolver, as one interface; `kennel-control.ts` implements it. Times are wall-clock
  * milliseconds here and ISO 8601 text on the wire (`views.ts`). No HTTP, no socket.
  */
-
 import type { Explanation, Mode, QuarantineChange, QuarantineRecord } from '../pipeline/ports.ts';
-import type { ListsPort, ListsPort } from './lists-port.ts';
+import type { ListsPort } from './lists-port.ts';
 import type { ReloadResult } from './reload-view.ts';
 
 export interface Status {
