@@ -93,9 +93,11 @@ export function refresh(k: Pipeline, { group: id, partition, qname, qtype, key }
     const result = await group.exchange(permit);
     const nowMs = k.clock.monotonicMs();
     const response = result.kind === 'response' ? result.response : FAILED;
-    if (isAnswer(result)) return k.cache.store(partition, qname, qtype, response, KEPT_TTL_FLOOR_SECONDS, nowMs, flushes);
+    // Flushed meanwhile: it is not kept, and so has to be asked again.
+    if (k.cache.flushes !== flushes) return troubleOf('malformed', group);
+    if (isAnswer(result)) return k.cache.store(partition, qname, qtype, response, KEPT_TTL_FLOOR_SECONDS, nowMs);
     const outlived = k.cache.noteFailure(partition, qname, qtype, 1000 * KEPT_FAILURE_SECONDS, nowMs);
-    if (!outlived) k.cache.store(partition, qname, qtype, response, KEPT_FAILURE_SECONDS, nowMs, flushes);
+    if (!outlived) k.cache.store(partition, qname, qtype, response, KEPT_FAILURE_SECONDS, nowMs);
     return troubleOf(result.kind === 'failure' ? result.reason : 'malformed', group);
   };
   return k.inFlight.isInFlight(key) ? ask() : k.inFlight.join(key, ask);

@@ -160,6 +160,11 @@ export class KeptNames<Answer> {
     pair.first = null;
   }
 
+  /** Those for which it is so are due now: their answers have been taken away. */
+  askSoon(matches: (question: KeptQuestion) => boolean, nowMs: number): void {
+    for (const pair of this.#pairs.values()) if (matches(pair)) pair.dueAtMs = Math.min(pair.dueAtMs, nowMs);
+  }
+
   drop({ key }: KeptPair<Answer>): void {
     const pair = this.#pairs.get(key);
     if (pair === undefined) return;
