@@ -2,6 +2,7 @@
  * The list subscriptions of a config: where copies are kept, that publishers are found through our own upstreams, and which of their
  * hosts may be inside. What becomes of a list is `lists/`.
  */
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
@@ -13,14 +14,13 @@ import { type ListEvent, openSubscriptions } from '../lists/subscriptions.ts';
 import { lookUpOwnHost } from '../pipeline/own-look-up.ts';
 import type { Clock } from '../pipeline/ports.ts';
 import { DEFAULT_GROUP, zoneGroup } from '../policy/classify-name.ts';
-import { type NameLists, NO_LISTS } from '../policy/name-lists.ts';
+import type { NameLists } from '../policy/name-lists.ts';
 import { NameTrie } from '../policy/name-trie.ts';
 import { compilePatterns } from '../policy/policy.ts';
 import { workerUrl } from '../storage/writer-thread.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { ForwardingGroup } from '../upstream/group.ts';
 import { fromPresentation, requireName } from '../wire/name.ts';
-import { randomOctets } from './pipeline.ts';
 
 export interface ListDependencies {
   /** Those in use, at any time. */
@@ -51,7 +51,7 @@ const TICK_MS = 5_000;
 /** Takes up the copies in the state folder, and files that are quickly read. Opens no connection. */
 export async function openLists(config: Config, { groups, clock, log, metrics, onChange }: ListDependencies): Promise<OpenedLists> {
   const folder = listFolder(config);
-  const seed = await listSeed(folder, randomOctets);
+  const seed = await listSeed(folder, randomBytes);
   const hasher = new NameHasher(seed);
   let hosts = listHosts(config);
   const subscriptions = await openSubscriptions({
@@ -100,9 +100,8 @@ export async function openLists(config: Config, { groups, clock, log, metrics, o
 
 /** The lists as they are on this machine, for verbs: stored copies and files. Nothing is fetched or written. */
 export async function openListsOffline(config: Config): Promise<{ readonly lists: NameLists; readonly absent: readonly string[] }> {
-  if (config.lists.length === 0) return { lists: NO_LISTS, absent: [] };
   const folder = listFolder(config);
-  const seed = (await readListSeed(folder)) ?? randomOctets(32);
+  const seed = (await readListSeed(folder)) ?? randomBytes(32);
   const hasher = new NameHasher(seed);
   const { load } = openListStore(folder, hasher);
   const kept = async (): Promise<null> => null;

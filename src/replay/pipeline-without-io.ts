@@ -15,6 +15,7 @@ import type { AddressSet } from '../policy/address-set.ts';
 import { addressSet } from '../policy/address-set.ts';
 import { AliasRules } from '../policy/aliases.ts';
 import { compileNaming, upstreamGroups } from '../policy/classify-name.ts';
+import type { NameLists } from '../policy/name-lists.ts';
 import { compilePolicies } from '../policy/policy.ts';
 import { loadPopularDomains, type PopularDomains } from '../policy/popular-domains.ts';
 import { createQuarantines } from '../quarantine/quarantine.ts';
@@ -31,6 +32,8 @@ export interface Surroundings {
   readonly ages?: DomainAges;
   /** The forms of well-known keys alone when absent. */
   readonly secrets?: SecretMatcher;
+  /** List subscriptions; none when absent. */
+  readonly lists?: NameLists;
   readonly onJudged?: NonNullable<Pipeline['onJudged']>;
   /** What the caller wants to hear; the rest goes nowhere. */
   readonly metrics?: Partial<PipelineMetrics>;
@@ -66,7 +69,7 @@ export function pipelineWithoutIo(config: Config, surroundings: Surroundings): P
     limits: { ...config.limits, queriesPerSecond: null },
     cookieSecrets: null,
     sourceRates: new SourceRates(RATES_KEY),
-    policies: compilePolicies(config),
+    policies: compilePolicies(config, surroundings.lists),
     naming: compileNaming(config, shippedPopularDomains()),
     aliasRules: new AliasRules(config),
     contact: config.contact,

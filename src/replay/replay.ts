@@ -19,6 +19,7 @@ import { toldName } from '../pipeline/redact.ts';
 import { refreshKept } from '../pipeline/refresh-kept.ts';
 import { resolveQuery } from '../pipeline/resolve-query.ts';
 import { classifyName } from '../policy/classify-name.ts';
+import type { NameLists } from '../policy/name-lists.ts';
 import { registrableDomain } from '../policy/registrable-domain.ts';
 import { sessionKeyOf } from '../session/identify.ts';
 import { RCODE, RRCLASS } from '../wire/codes.ts';
@@ -86,6 +87,8 @@ export interface ReplayOptions {
   readonly ages?: (icannDomain: string) => DomainAge;
   /** Registered secrets; the forms of well-known keys alone when absent. */
   readonly secrets?: SecretMatcher;
+  /** List subscriptions; none when absent. */
+  readonly lists?: NameLists;
   /**
    * `absent` (default): of an answer only RCODE and TTL count; what it holds is neither scored nor checked against blocks and
    * rebinding. `captured`: `records` are served, scored and checked.
@@ -152,6 +155,7 @@ export class Replay {
       exchange: (group, permit) => this.#exchange(group, permit),
       ...(ages === undefined ? {} : { ages: { ageDays: ages, knownAgeDays: ages } }),
       ...(options.secrets === undefined ? {} : { secrets: options.secrets }),
+      ...(options.lists === undefined ? {} : { lists: options.lists }),
       answersAreAssumed: !this.#captured,
       onJudged: (judgement, acting) => {
         this.#judgement = judgement;

@@ -18,6 +18,7 @@ import { plainText } from '../telemetry/plain-text.ts';
 import { typeName } from '../wire/codes.ts';
 import { toPresentation } from '../wire/name.ts';
 import { loadConfig } from './load-config.ts';
+import { offlineLists } from './offline-lists.ts';
 import { fields, jsonText, number, table } from './printing.ts';
 import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
@@ -28,7 +29,8 @@ Reads pcap and pcapng, Kennel JSONL, and the query logs of AdGuard Home, Pi-hole
 (dns.log with tabs or as JSON). The content tells the format; gzip is unpacked; - is standard input; several files are merged by time.
 Exit code 1 when a query would be refused or a session quarantined, 3 when a file cannot be read.
 
-  --config FILE          policies and lists from this file; without it the defaults
+  --config FILE          policies and lists from this file; without it the defaults. A list with a url is taken from the state folder,
+                         never fetched
   --mode MODE            observe or enforce; without it what the config says, without a config enforce
   --decisions OUT.jsonl  one JSON object for every query, in the order of the input
   --port PORT            where servers in a capture listen, may be repeated; default 53
@@ -87,7 +89,13 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
   }
 
   try {
-    return await replayAll(options, new Replay({ config: loaded.config, secrets }), loaded.config.mode, output, io);
+    return await replayAll(
+      options,
+      new Replay({ config: loaded.config, secrets, lists: await offlineLists(loaded.config, io) }),
+      loaded.config.mode,
+      output,
+      io,
+    );
   } catch (error) {
     if (!(error instanceof UnreadableRecording)) throw error;
     io.stderr.write(`${plainText(error.message)}\n`);

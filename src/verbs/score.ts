@@ -14,6 +14,7 @@ import { Session } from '../session/session.ts';
 import { typeFromName, typeName } from '../wire/codes.ts';
 import { fromPresentation, type QName, toPresentation } from '../wire/name.ts';
 import { loadConfig } from './load-config.ts';
+import { offlineLists } from './offline-lists.ts';
 import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 
 export const usage = `kennel score NAME… [--type TYPE] [--session ADDRESS] [--config FILE] [--json]
@@ -23,7 +24,8 @@ Several names are judged as if one fresh session asked them in this order. Exit 
 
   --type TYPE        RR type, default A
   --session ADDRESS  the policy that applies to this address, default 127.0.0.1
-  --config FILE      policies and lists from this file; without it the defaults
+  --config FILE      policies and lists from this file; without it the defaults. A list with a url is taken from the state folder, never
+                     fetched
   --json             one JSON object a line`;
 
 /** A score knows no mode and no state: what enforcing would do is all there is. */
@@ -40,7 +42,7 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
     for (const message of loaded.messages) io.stderr.write(`${message}\n`);
     return 2;
   }
-  const judging = pipelineWithoutIo(loaded.config, { clock: STILL, exchange: nothingIsSent });
+  const judging = pipelineWithoutIo(loaded.config, { clock: STILL, exchange: nothingIsSent, lists: await offlineLists(loaded.config, io) });
   const policy = judging.policies.choose(options.address);
   const session = new Session(options.address, { low: 0, high: 0 }, { epoch: 0, score: 0, firstSeenMs: 0 }, 0);
   const scored = options.names.map((name) => scoreOne(judging, session, policy, name, options.qtype));
