@@ -181,6 +181,8 @@ interface StartFacts {
   readonly tokenFile: string;
   readonly state: string;
   readonly domainAge: boolean;
+  /** List subscriptions by whether there is a copy on this machine. */
+  readonly lists: { readonly inForce: readonly string[]; readonly toBeLoaded: readonly string[] };
 }
 
 function factsOf(kennel: RunningKennel, control: ControlApi): StartFacts {
@@ -195,6 +197,7 @@ function factsOf(kennel: RunningKennel, control: ControlApi): StartFacts {
     tokenFile: tokenPath(storage.folder.path),
     state: storage.folder.path,
     domainAge: config.reputation.rdap !== null || config.reputation.whois !== null,
+    lists: listFacts(kennel),
   };
 }
 
@@ -206,8 +209,21 @@ function greeting(facts: StartFacts): string {
     ['control', `${facts.control} (token in ${facts.tokenFile})`],
     ['state', facts.state],
     ['domain age', facts.domainAge ? 'asked by RDAP and WHOIS, for registrable domains only' : 'off'],
+    ...listRows(facts.lists),
   ];
   return `${[`Kennel ${facts.version}`, ...rows.map(([key, value]) => `  ${key.padEnd(12)}${value}`)].join('\n')}\n`;
+}
+
+function listFacts({ lists }: RunningKennel): StartFacts['lists'] {
+  const status = lists.status();
+  const named = (absent: boolean): string[] => status.filter(({ state }) => (state === 'absent') === absent).map(({ name }) => name);
+  return { inForce: named(false), toBeLoaded: named(true) };
+}
+
+function listRows({ inForce, toBeLoaded }: StartFacts['lists']): [string, string][] {
+  if (inForce.length + toBeLoaded.length === 0) return [];
+  const waiting = toBeLoaded.length === 0 ? '' : `; not in force until loaded: ${toBeLoaded.join(', ')}`;
+  return [['lists', `${inForce.length} in force${waiting}`]];
 }
 
 function modeText({ mode, enforcingPolicies }: StartFacts): string {
