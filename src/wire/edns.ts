@@ -32,26 +32,32 @@ export interface ExtendedError {
 export type OptReading =
   | { readonly kind: 'opt'; readonly edns: ClientEdns }
   | { readonly kind: 'bad-version'; readonly edns: ClientEdns }
-  | { readonly kind: 'malformed'; readonly detail: string };
+  /** `edns` where an OPT could be made out: then the error reply has one too (RFC 6891 §6.1.1). */
+  | { readonly kind: 'malformed'; readonly detail: string; readonly edns: ClientEdns | null };
 
 /**
  * Reads a query's OPT, which must reach from `offset` exactly to the end of the packet. A foreign version is told before
  * the options are looked at, since only version 0 fixes their form (RFC 6891 §6.1.3).
  */
 export function readClientOpt(packet: Uint8Array, offset: number): OptReading {
-  if (offset + PLAIN_OPT_OCTETS > packet.length) return { kind: 'malformed', detail: 'additional record cut short' };
-  if (packet[offset] !== 0 || readUint16(packet, offset + 1) !== RRTYPE.OPT) {
-    return { kind: 'malformed', detail: 'additional record that is not an OPT at the root' };
-  }
-  const head = { udpPayloadSize: readUint16(packet, offset + 3), dnssecOk: (readUint16(packet, offset + 7) & DNSSEC_OK) !== 0 };
+  if (offset + PLAIN_OPT_OCTETS > packet.length) return { kind: 'malformed', detail: 'additional record cut short', edns: null };
+  const head = readOptHead(packet, offset);
+  if (head === null) return { kind: 'malformed', detail: 'additional record that is not an OPT at the root', edns: null };
   const optionsStart = offset + PLAIN_OPT_OCTETS;
   const optionsEnd = optionsStart + readUint16(packet, offset + 9);
-  if (optionsEnd > packet.length) return { kind: 'malformed', detail: 'OPT longer than the packet' };
-  if (optionsEnd < packet.length) return { kind: 'malformed', detail: 'octets after the message' };
-  if (packet[offset + 6] !== 0) return { kind: 'bad-version', edns: { ...head, cookie: null, wantsKeepalive: false } };
+  if (optionsEnd > packet.length) return { kind: 'malformed', detail: 'OPT longer than the packet', edns: head };
+  if (optionsEnd < packet.length) return { kind: 'malformed', detail: 'octets after the message', edns: head };
+  if (packet[offset + 6] !== 0) return { kind: 'bad-version', edns: head };
   const options = readClientOptions(packet, optionsStart, optionsEnd);
-  if ('malformed' in options) return { kind: 'malformed', detail: options.malformed };
+  if ('malformed' in options) return { kind: 'malformed', detail: options.malformed, edns: head };
   return { kind: 'opt', edns: { ...head, cookie: options.cookie, wantsKeepalive: options.wantsKeepalive } };
+}
+
+/** What the fixed part of an OPT says, whatever its options; null when none begins at `offset`. */
+export function readOptHead(packet: Uint8Array, offset: number): ClientEdns | null {
+  if (offset + PLAIN_OPT_OCTETS > packet.length || packet[offset] !== 0 || readUint16(packet, offset + 1) !== RRTYPE.OPT) return null;
+  const dnssecOk = (readUint16(packet, offset + 7) & DNSSEC_OK) !== 0;
+  return { udpPayloadSize: readUint16(packet, offset + 3), dnssecOk, cookie: null, wantsKeepalive: false };
 }
 
 /** Writes OPTION-CODE and OPTION-LENGTH at `offset`; returns the offset of the content. */

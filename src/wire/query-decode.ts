@@ -3,7 +3,7 @@
  * Nothing behind this file sees a client's packet. Policy (which types and names are answered) is not decided here.
  */
 import { OPCODE, RCODE, RRCLASS, RRTYPE } from './codes.ts';
-import { type ClientEdns, EDNS_UDP_PAYLOAD_OCTETS, PLAIN_OPT_OCTETS, readClientOpt, writeOpt } from './edns.ts';
+import { type ClientEdns, EDNS_UDP_PAYLOAD_OCTETS, PLAIN_OPT_OCTETS, readClientOpt, readOptHead, writeOpt } from './edns.ts';
 import { FLAG, HEADER_OCTETS, opcodeOf, QUESTION_TAIL_OCTETS } from './header.ts';
 import { type QName, readQuestionName } from './name.ts';
 import { copyBriefly, readUint16, writeUint16 } from './octets.ts';
@@ -36,7 +36,7 @@ export type DecodeResult =
 
 /**
  * Decodes one message. Never throws. An `error` brings its reply: the header alone, or with the question (and an OPT for
- * a well-formed OPT) once that could be read, so that it is never larger than the query and reflects nothing unread.
+ * an OPT) once that could be read, so that it is never larger than the query and reflects nothing unread.
  *
  * Dropped without a reply: what is shorter than a header, and every response (answering those makes loops).
  */
@@ -53,9 +53,14 @@ export function decodeQuery(packet: Uint8Array): DecodeResult {
   const questionEnd = HEADER_OCTETS + question.octets.length;
 
   let edns: ClientEdns | null = null;
-  if (readUint16(packet, 10) === 1) {
+  const additional = readUint16(packet, 10);
+  if (additional > 1) {
+    // A second OPT: RFC 6891 §6.1.1. A lone OPT is all that may stand behind the question: TSIG and SIG(0) need keys we don't have.
+    return refuse(packet, RCODE.FORMERR, 'more than one additional record', question, readOptHead(packet, questionEnd));
+  }
+  if (additional === 1) {
     const opt = readClientOpt(packet, questionEnd);
-    if (opt.kind === 'malformed') return refuse(packet, RCODE.FORMERR, opt.detail, question, null);
+    if (opt.kind === 'malformed') return refuse(packet, RCODE.FORMERR, opt.detail, question, opt.edns);
     if (opt.kind === 'bad-version') return refuse(packet, RCODE.BADVERS, 'EDNS version is not 0', question, opt.edns);
     edns = opt.edns;
   } else if (questionEnd !== packet.length) {
@@ -78,13 +83,12 @@ export function decodeQuery(packet: Uint8Array): DecodeResult {
   return { kind: 'query', query };
 }
 
-/** What a query's header may not say. A lone OPT is all that may stand behind the question: TSIG and SIG(0) need keys we don't have. */
+/** What a query's header may not say. */
 function faultInHeader(packet: Uint8Array, flags: number): string | null {
   if ((flags & FLAG.TC) !== 0) return 'a truncated query';
   if (readUint16(packet, 4) !== 1) return 'not exactly one question'; // RFC 9619 §4
   if (readUint16(packet, 6) !== 0) return 'a query with answer records';
   if (readUint16(packet, 8) !== 0) return 'a query with authority records';
-  if (readUint16(packet, 10) > 1) return 'more than one additional record'; // a second OPT: RFC 6891 §6.1.1
   return null;
 }
 

@@ -33,6 +33,8 @@ export interface ReadMessage {
     readonly udpPayloadSize: number;
     readonly version: number;
     readonly dnssecOk: boolean;
+    /** All flags but DO. */
+    readonly otherFlags: number;
     /** In order; values in hex. */
     readonly options: readonly { readonly code: number; readonly value: string }[];
   } | null;
@@ -98,6 +100,7 @@ export function readMessage(packet: Buffer): ReadMessage {
             udpPayloadSize: packet.readUInt16BE(opt.tail + 2),
             version: packet.readUInt8(opt.tail + 5),
             dnssecOk: (packet.readUInt16BE(opt.tail + 6) & 0x8000) !== 0,
+            otherFlags: packet.readUInt16BE(opt.tail + 6) & 0x7fff,
             options: readOptions(packet.subarray(opt.tail + 10, opt.end)),
           },
   };
