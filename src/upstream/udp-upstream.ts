@@ -17,7 +17,7 @@ const OPEN_PORTS = 32;
 /** With those retired but still waiting: 256 x 200 queries are more than 30,000 a second, each waiting 1.5 s. */
 const MAX_SOCKETS = 256;
 
-/** How often forged answers may drive one query to another port; after that it just waits for its time-out. */
+/** How often forged answers may drive one query to another port. Who follows it there knows the ports: then it is asked over TCP. */
 const MAX_MOVES = 2;
 
 /** An upstream that refuses the cookie it has just given (RFC 7873 §5.3) is asked over TCP. */
@@ -44,14 +44,21 @@ export function createUdpUpstream(url: PinnedUpstream, random16: Random16, guard
       sockets.delete(port);
     },
     onFlooded: (queries) => {
-      for (const query of queries) if (query.moves++ < MAX_MOVES) place(query);
+      for (const query of queries) {
+        if (query.moves++ < MAX_MOVES) place(query);
+        else placeOverTcp(query);
+      }
     },
     onAskAgain: (query, over) => {
       if (over === 'udp' && query.repeats++ < MAX_REPEATS) return place(query);
-      query.moves = 0;
-      tcp.place(query);
+      placeOverTcp(query);
     },
   };
+
+  function placeOverTcp(query: PendingQuery): void {
+    query.moves = 0;
+    tcp.place(query);
+  }
 
   function place(query: PendingQuery): void {
     const port = closed ? null : choosePort();
