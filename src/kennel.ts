@@ -157,7 +157,6 @@ interface Generation {
 interface NextParts {
   readonly groups: OpenedGroups;
   readonly secrets: Extract<PreparedSecrets, { kind: 'prepared' }>;
-  readonly listeners: PreparedListeners;
   /** Null unless this config begins to enforce upon somebody. */
   readonly wouldHaveLost: readonly WouldBlockGroup[] | null;
 }
@@ -344,26 +343,36 @@ class LiveKennel implements RunningKennel {
     const wouldHaveLost = startsEnforcing(modesOf(before.config), modesOf(config)) ? await lostOfLastDay(this.storage) : null;
     const groups = openUpstreamGroups(config, { metrics: this.metrics, clock: CLOCK }, before.groups);
     if (groups.kind === 'error') return failed([groups.message]);
-    const listeners = await this.#listeners.prepare(config.listen.dns);
-    if (listeners.kind === 'failed') {
+    const problems = await this.#openAndSwap(config, { groups, secrets, wouldHaveLost }).catch((cause: unknown) => {
       closeNew(groups, before.groups);
-      return listeners;
-    }
-    try {
-      this.#swap(config, { groups, secrets, listeners, wouldHaveLost });
-    } catch (cause) {
-      // What the lists and hosts files of the config in use say, again.
-      this.lists.reconfigure(before.config);
-      this.recompile();
-      closeNew(groups, before.groups);
-      await listeners.abandon();
       throw cause;
+    });
+    if (problems.length > 0) {
+      closeNew(groups, before.groups);
+      return failed(problems);
     }
     return { kind: 'reloaded', from: before.hash, to: this.configHash, changed: changedKeys(before.config, config), warnings };
   }
 
+  /** Binds the new addresses last, since what arrives there waits; what could not be bound, or nothing once the config is in force. */
+  async #openAndSwap(config: Config, parts: NextParts): Promise<readonly string[]> {
+    const before = this.#current.config;
+    const listeners = await this.#listeners.prepare(config.listen.dns);
+    if (listeners.kind === 'failed') return listeners.messages;
+    try {
+      this.#swap(config, parts, listeners);
+      return [];
+    } catch (cause) {
+      // What the lists and hosts files of the config in use say, again.
+      this.lists.reconfigure(before);
+      this.recompile();
+      await listeners.abandon();
+      throw cause;
+    }
+  }
+
   /** One tick: no query sees half of it. */
-  #swap(config: Config, { groups, secrets, listeners, wouldHaveLost }: NextParts): void {
+  #swap(config: Config, { groups, secrets, wouldHaveLost }: NextParts, listeners: PreparedListeners): void {
     const before = this.#current;
     const { sessions, meters, cache } = this.#lasting;
     // Before the generation, which holds what the lists say; what is new here and not on this machine comes later.

@@ -36,7 +36,15 @@ export async function openListeners(
       ...(await openBoth(
         port,
         (chosen) =>
-          openUdpListener({ address, port: chosen, answer, onEvent, maxPending: PENDING_PER_LOOK_UP * config().limits.pendingQueries }),
+          openUdpListener({
+            address,
+            port: chosen,
+            answer,
+            onEvent,
+            get maxPending() {
+              return PENDING_PER_LOOK_UP * config().limits.pendingQueries;
+            },
+          }),
         (chosen) => openTcpListener({ address, port: chosen, answer, onEvent, admit, isProxy, limits: tcpLimits(config) }),
       )),
     );

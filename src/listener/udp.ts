@@ -57,7 +57,7 @@ class UdpListener implements Listener {
   readonly #socket: dgram.Socket;
   readonly #answer: AnswerQuery;
   readonly #onEvent: OnListenerEvent | undefined;
-  readonly #maxPending: number;
+  readonly #options: Pick<UdpListenerOptions, 'maxPending'>;
   readonly #name: string;
   readonly #onSent: (error: Error | null) => void;
   #pending = 0;
@@ -69,7 +69,7 @@ class UdpListener implements Listener {
     this.#socket = socket;
     this.#answer = options.answer;
     this.#onEvent = options.onEvent;
-    this.#maxPending = options.maxPending ?? DEFAULT_MAX_PENDING;
+    this.#options = options;
     this.address = bound.address;
     this.port = bound.port;
     this.#name = addressAndPort(bound);
@@ -94,8 +94,10 @@ class UdpListener implements Listener {
     if (this.#closing !== null) return;
     // Port 0 cannot be answered; only a forged packet has it.
     if (peer.port === 0) return;
-    if (this.#pending >= this.#maxPending) {
-      this.#report('overloaded', `${this.#maxPending} queries are pending`);
+    // Read each time: the limit may change while the listener stays open.
+    const maxPending = this.#options.maxPending ?? DEFAULT_MAX_PENDING;
+    if (this.#pending >= maxPending) {
+      this.#report('overloaded', `${maxPending} queries are pending`);
       return;
     }
     const source: QuerySource = { address: clientAddress(peer.address), port: peer.port, protocol: 'udp', listener: this.#name };

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { controlPortOf } from '../../../src/kennel-control.ts';
 import type { WouldBlockGroup } from '../../../src/storage/decisions-schema.ts';
+import { requireName } from '../../../src/wire/name.ts';
 import { freePort } from '../../lab/free-port.ts';
 import { a, type StubAuthority, startStubAuthority } from '../../lab/stub-authority.ts';
 import { openTcpAsker } from '../../lab/tcp-asker.ts';
@@ -188,6 +189,21 @@ test('answers of upstreams that stay are kept, within the new limits of the cach
   write(yaml({ upstream: upstream.url('udp'), more: 'cache: { maxEntries: 10 }' }));
   expect(await kennel.reload('api')).toMatchObject({ kind: 'reloaded', changed: ['cache.maxEntries', 'records'] });
   expect(kennel.pipeline.cache.size).toBeLessThanOrEqual(10);
+});
+
+test('what was held against a name is let go: new thresholds count for the next query', async () => {
+  const upstream = await startUpstream('198.51.100.1');
+  const strict = yaml({ upstream: upstream.url('udp') }).replace(
+    '    budgets: off\n',
+    '    thresholds: { flag: 1, refuse: 2, quarantine: 100 }\n',
+  );
+  const { kennel, server, write } = await startReloadable(strict);
+  const name = 'k7qz93lmpw4xt8vrb2ndq8rkz2vwm5xt9lpd3syb.odd.example';
+  expect(await askOnce(server, name)).toBe('RCODE 3');
+  expect(kennel.pipeline.sessions.peek('127.0.0.1')?.heldRefusal(requireName(name), performance.now())).not.toBeNull();
+  write(strict.replace('flag: 1, refuse: 2', 'flag: 98, refuse: 99'));
+  expect((await kennel.reload('api')).kind).toBe('reloaded');
+  expect(await askOnce(server, name)).toBe('198.51.100.1');
 });
 
 test('a config that cannot be used changes nothing, and is told everywhere until one can', async () => {
