@@ -53,10 +53,11 @@ export interface HttpsServer extends TlsServer {
 
 export async function startHttps(handle: HttpsHandler, options: http2.SecureServerOptions = {}): Promise<HttpsServer> {
   const server = http2.createSecureServer({ ...identity('good'), ...options });
-  const state = { handle, sessions: new Set<http2.ServerHttp2Session>() };
+  const state = { handle };
+  const sessions = new Set<http2.ServerHttp2Session>();
   server.on('session', (session) => {
-    state.sessions.add(session);
-    session.on('close', () => state.sessions.delete(session)).on('error', () => session.destroy());
+    sessions.add(session);
+    session.on('close', () => sessions.delete(session)).on('error', () => session.destroy());
   });
   server.on('stream', (stream, headers) => {
     const chunks: Buffer[] = [];
@@ -65,7 +66,26 @@ export async function startHttps(handle: HttpsHandler, options: http2.SecureServ
     stream.on('end', () => state.handle(stream, headers, Buffer.concat(chunks)));
   });
   const listener = await listening(server);
-  return Object.assign(Object.create(listener, Object.getOwnPropertyDescriptors(state)), { close: listener.close });
+  return {
+    port: listener.port,
+    sessions,
+    get handle() {
+      return state.handle;
+    },
+    set handle(changed) {
+      state.handle = changed;
+    },
+    get handshakes() {
+      return listener.handshakes;
+    },
+    get resumed() {
+      return listener.resumed;
+    },
+    get open() {
+      return listener.open;
+    },
+    close: () => listener.close(),
+  };
 }
 
 /** The usual answer to an HTTP request that holds a query. */
