@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts';
 import type { QName } from '../wire/name.ts';
 import { addressesOf, targetName } from '../wire/rdata.ts';
 import type { ResourceRecord } from '../wire/record.ts';
-import { addressOctets, addressSet, PRIVATE_PREFIXES } from './address-set.ts';
+import { type AddressSet, addressOctets, addressSet, PRIVATE_PREFIXES } from './address-set.ts';
 import type { RoutedName } from './classify-name.ts';
 import { LOOPBACK_ANSWER_ZONES } from './loopback-answers.ts';
 import { compilePatterns, type ListEntry, type PatternSet, type Policy } from './policy.ts';
@@ -15,14 +15,32 @@ export type AliasFinding =
   | { readonly reason: 'blocked-alias'; readonly entry: ListEntry; readonly target: QName }
   | { readonly reason: 'rebinding'; readonly address: string };
 
-/** `PRIVATE_PREFIXES` hold the metadata services (169.254.169.254, fd00:ec2::254, 100.100.100.200); these lead into the machine too. */
-const INWARD = addressSet([...PRIVATE_PREFIXES, '0.0.0.0/8', '::/128', '255.255.255.255/32', '64:ff9b:1::/48']);
+/**
+ * `PRIVATE_PREFIXES` hold the metadata services (169.254.169.254, fd00:ec2::254, 100.100.100.200). The others are not reached through
+ * the internet either (IANA's special-purpose registries) and end on this machine or in this network. 192.0.0.0/24 is not among them:
+ * ipv4only.arpa is there, by which clients find their NAT64 (RFC 7050).
+ */
+const INWARD = addressSet([
+  ...PRIVATE_PREFIXES,
+  '0.0.0.0/8', // this network (RFC 791 §3.2): on Linux the machine itself
+  '198.18.0.0/15', // benchmarks (RFC 2544), and labs ever since
+  '224.0.0.0/4', // multicast: whoever listens in this network
+  '240.0.0.0/4', // reserved, in private use; broadcast
+  '::/128',
+  '64:ff9b:1::/48', // NAT64 of this site (RFC 8215)
+  'fec0::/10', // site-local (RFC 3879)
+  'ff00::/8',
+]);
 
-/** Ways to write an IPv4 address in an IPv6 one: NAT64 (RFC 6052), IPv4-compatible (RFC 4291 §2.5.5.1), 6to4 (RFC 3056). */
-const EMBEDDINGS = [
-  { prefix: addressSet(['64:ff9b::/96']), at: 12 },
-  { prefix: addressSet(['::/96']), at: 12 },
+/**
+ * Ways to write an IPv4 address in an IPv6 one: NAT64 (RFC 6052 §2.1), IPv4-compatible (RFC 4291 §2.5.5.1), IPv4-translated (RFC 2765
+ * §2.1), 6to4 (RFC 3056 §2), Teredo, whose second address is the client's with every bit inverted (RFC 4380 §4).
+ */
+const EMBEDDINGS: readonly { readonly prefix: AddressSet; readonly at: number; readonly inverted?: boolean }[] = [
+  { prefix: addressSet(['64:ff9b::/96', '::/96', '::ffff:0:0:0/96']), at: 12 },
   { prefix: addressSet(['2002::/16']), at: 2 },
+  { prefix: addressSet(['2001::/32']), at: 4 },
+  { prefix: addressSet(['2001::/32']), at: 12, inverted: true },
 ];
 
 /** Without these a mail server or antivirus could not ask its lists. */
@@ -74,5 +92,15 @@ export function leadsInside(address: string): boolean {
   if (INWARD.contains(address)) return true;
   const octets = addressOctets(address);
   if (octets === null || octets.length === 4) return false;
-  return EMBEDDINGS.some(({ prefix, at }) => prefix.contains(address) && INWARD.contains(octets.slice(at, at + 4).join('.')));
+  if (isIsatap(octets) && INWARD.contains(octets.slice(12).join('.'))) return true;
+  return EMBEDDINGS.some(({ prefix, at, inverted }) => {
+    if (!prefix.contains(address)) return false;
+    const embedded = octets.slice(at, at + 4);
+    return INWARD.contains((inverted === true ? embedded.map((octet) => ~octet & 0xff) : embedded).join('.'));
+  });
+}
+
+/** Below any prefix: an interface identifier of 0:5efe or 200:5efe and an IPv4 address (RFC 5214 §6.1). */
+function isIsatap(octets: Uint8Array): boolean {
+  return ((octets[8] ?? 0) & 0xfd) === 0 && octets[9] === 0 && octets[10] === 0x5e && octets[11] === 0xfe;
 }

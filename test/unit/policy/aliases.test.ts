@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { leadsInside } from '../../../src/policy/aliases.ts';
 import { RRCLASS, RRTYPE } from '../../../src/wire/codes.ts';
@@ -86,15 +87,68 @@ describe('addresses that lead inside', () => {
     '64:ff9b::a9fe:a9fe',
     '64:ff9b:1::1',
     '2002:a00:1::1',
+    '198.19.0.1',
+    '224.0.0.251',
+    '239.255.255.250',
+    '240.0.0.1',
+    'fec0::1',
+    'ff02::fb',
+    '::ffff:0:10.0.0.1',
+    '::ffff:0:7f00:1',
+    // Teredo: the server's address, then the client's, inverted.
+    '2001:0:a00:1::1',
+    '2001:0:909:909:0:0:f5ff:fffe',
+    // ISATAP below a public prefix, with and without the bit that says "globally unique".
+    '2001:db8::5efe:10.0.0.1',
+    '2001:db8::200:5efe:c0a8:1',
+    '64:ff9b::e000:fb',
   ])('%s', (address) => {
     expect(leadsInside(address)).toBe(true);
   });
-  test.each(['9.9.9.9', '172.32.0.1', '100.128.0.1', '192.0.2.1', '2001:db8::1', '64:ff9b::9.9.9.9', '::ffff:9.9.9.9', '2002:909:909::1'])(
-    '%s does not',
-    (address) => {
-      expect(leadsInside(address)).toBe(false);
-    },
-  );
+  test.each([
+    '9.9.9.9',
+    '172.32.0.1',
+    '100.128.0.1',
+    '192.0.2.1',
+    '2001:db8::1',
+    '64:ff9b::9.9.9.9',
+    '::ffff:9.9.9.9',
+    '2002:909:909::1',
+    '192.0.0.170',
+    '198.17.255.255',
+    '198.20.0.0',
+    '223.255.255.255',
+    '::ffff:0:9.9.9.9',
+    '2001:0:909:909:0:0:f6f6:f6f6',
+    '2001:db8::5efe:9.9.9.9',
+    '2001:db8::5eff:10.0.0.1',
+    '2001:4860:4860::8888',
+  ])('%s does not', (address) => {
+    expect(leadsInside(address)).toBe(false);
+  });
+
+  /** Every way to write an IPv4 address in an IPv6 one leads where that leads. */
+  test('through any embedding exactly where the IPv4 address does', () => {
+    const byte = fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(0, 10, 64, 100, 127, 168, 169, 172, 192, 198, 224, 240));
+    fc.assert(
+      fc.property(fc.tuple(byte, byte, byte, byte), (octets) => {
+        const inside = leadsInside(octets.join('.'));
+        const hex = (values: readonly number[]): string =>
+          [0, 2].map((at) => (((values[at] ?? 0) << 8) | (values[at + 1] ?? 0)).toString(16)).join(':');
+        const inverted = hex(octets.map((octet) => octet ^ 0xff));
+        const written = [
+          `::ffff:${octets.join('.')}`,
+          `64:ff9b::${hex(octets)}`,
+          `::ffff:0:${hex(octets)}`,
+          `2002:${hex(octets)}::1`,
+          `2001:0:${hex(octets)}:0:0:f6f6:f6f6`,
+          `2001:0:909:909:0:0:${inverted}`,
+          `2a00::5efe:${hex(octets)}`,
+        ];
+        expect(written.filter((address) => leadsInside(address) !== inside)).toEqual([]);
+      }),
+    );
+  });
 });
 
 describe('rebinding', () => {
