@@ -2,8 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { RRTYPE } from '../../../src/wire/codes.ts';
 import { requireName, toPresentation } from '../../../src/wire/name.ts';
+import type { SpelledName } from '../../../src/wire/query-encode.ts';
 import type { ResourceRecord } from '../../../src/wire/record.ts';
-import { type ParsedResponse, parseResponse } from '../../../src/wire/response-parse.ts';
+import { type ParsedResponse, parseResponse, repeatsSpelling } from '../../../src/wire/response-parse.ts';
 import {
   type HeaderFields,
   header,
@@ -491,4 +492,41 @@ test('the signer of an alias that is not kept, because it stands beside the reco
   const read = parsed({ answers, authority: [record(text('v.example.com'), NSEC, name('x', 'example', 'com'))] });
   expect(shown(read.answers)).toEqual(['www.example.com A']);
   expect(read.authority).toEqual([]);
+});
+
+describe('a cookie in an answer', () => {
+  const cookie = octets('clientccserverrs');
+  const withOptions = (options: Uint8Array) =>
+    parsed({ answers: [record(QNAME, A, ADDRESS)], additional: [opt({ options, extendedRcode: 1 })] });
+
+  test('is read as it is, wherever it stands among the options, and the first one counts', () => {
+    const options = message(option(3, octets('nsid')), option(10, cookie), option(10, octets('another one')));
+    expect(withOptions(options)).toMatchObject({ rcode: 16, cookie });
+    expect(withOptions(option(10, new Uint8Array(0))).cookie).toHaveLength(0);
+  });
+
+  test.each([
+    ['no option', new Uint8Array(0)],
+    ['another option', option(3, cookie)],
+    ['a length that lies', option(10, cookie, 200)],
+    ['an option before it whose length lies', message(option(3, octets('a'), 200), option(10, cookie))],
+  ])('is not there with %s', (_what, options) => {
+    expect(withOptions(options).cookie).toBeNull();
+  });
+
+  test('is a copy: the packet may be reused', () => {
+    const packet = response({ additional: [opt({ options: option(10, cookie) })] });
+    const reading = parseResponse(packet, { qname: requireName('www.example.com'), qtype: A });
+    packet.fill(0);
+    expect(reading).toMatchObject({ response: { cookie } });
+  });
+});
+
+test('whether the letter case of the question came back is told octet by octet', () => {
+  const spelled = (text: string) =>
+    octets(`\x03${text}\x07example\x03com\x00`).reduce((all, octet) => all + String.fromCharCode(octet), '') as SpelledName;
+  const packet = message(header({ flags: 0x8180 }), question(name('wWw', 'example', 'com')));
+  expect(repeatsSpelling(packet, spelled('wWw'))).toBe(true);
+  expect(repeatsSpelling(packet, spelled('www'))).toBe(false);
+  expect(repeatsSpelling(packet, spelled('WWw'))).toBe(false);
 });
