@@ -9,6 +9,13 @@ import type { Pipeline } from './pipeline.ts';
 import type { CachedAnswer, DecisionRecord } from './ports.ts';
 import type { QueryContext } from './resolve-query.ts';
 
+/** An answer that is not given. */
+export interface Withheld {
+  readonly decision: DecisionRecord;
+  readonly refuseAs: 'name' | 'type';
+  readonly rcode: number;
+}
+
 /**
  * The decision that withholds an answer whose alias or address hint leads to a blocked name or a private address; null when it
  * may pass. Acts in both modes: the operator wrote the block, and rebinding protection is no inference.
@@ -19,10 +26,13 @@ export function inspectResponse(
   routed: RoutedName,
   answer: CachedAnswer,
   forwarded: boolean,
-): DecisionRecord | null {
+): Withheld | null {
   const { session, policy, query } = context;
   const finding = k.aliasRules.check(policy, routed, routed.name, query.question.qtype, answer.answers);
   if (finding === null) return null;
+  // NXDOMAIN for a type that a list alone refuses would take the other types with it.
+  const refuseAs = finding.reason === 'blocked-alias' && finding.entry.ofSomeTypes ? 'type' : 'name';
+  const rcode = refuseAs === 'type' ? RCODE.NOERROR : RCODE.NXDOMAIN;
 
   const decision: DecisionRecord = {
     id: k.newId(),
@@ -42,11 +52,11 @@ export function inspectResponse(
     parent: '',
     leakBits: 0,
     forwarded,
-    rcode: rcodeName(RCODE.NXDOMAIN),
+    rcode: rcodeName(rcode),
     durationMs: k.clock.monotonicMs() - context.startedMs,
   };
   session.remember(decision);
   k.decisions.record(decision);
   k.metrics.decided('refuse', finding.reason, policy.name, policy.mode, 0);
-  return decision;
+  return { decision, refuseAs, rcode };
 }

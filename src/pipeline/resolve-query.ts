@@ -227,10 +227,10 @@ function answerFrom(
     const extendedErrors = [{ code: result.errorCode, text: result.trouble }];
     return respond(k, context, { rcode: RCODE.SERVFAIL, answers: [], authority: [], extendedErrors }, 'failed');
   }
-  const blocked = inspectResponse(k, context, routed, result, forwarded);
+  const withheld = inspectResponse(k, context, routed, result, forwarded);
   // What was thought of the question is written down in either case: an answer that is withheld must not hide it.
-  noteAnswer(k, noted, blocked === null ? result.rcode : RCODE.NXDOMAIN, forwarded);
-  if (blocked !== null) return respond(k, context, refusal(k, context, blocked, 'name'), 'refused');
+  noteAnswer(k, noted, withheld?.rcode ?? result.rcode, forwarded);
+  if (withheld !== null) return respond(k, context, refusal(k, context, withheld.decision, withheld.refuseAs), 'refused');
 
   const ageSeconds = Math.max(0, Math.floor((context.startedMs - result.storedAtMs) / 1000));
   const dnssecOk = context.query.edns?.dnssecOk === true;

@@ -28,6 +28,7 @@ import { SourceRates } from '../../src/pipeline/source-rate.ts';
 import { addressSet } from '../../src/policy/address-set.ts';
 import { AliasRules } from '../../src/policy/aliases.ts';
 import { compileNaming, upstreamGroups } from '../../src/policy/classify-name.ts';
+import { type NameLists, NO_LISTS } from '../../src/policy/name-lists.ts';
 import { compilePolicies } from '../../src/policy/policy.ts';
 import { popularDomains } from '../../src/policy/popular-domains.ts';
 import { createQuarantines } from '../../src/quarantine/quarantine.ts';
@@ -99,11 +100,11 @@ export class BottledKennel {
   #id = 0;
 
   /** `after`: a bottle whose stores this one starts with, as a restart does; its time goes on. */
-  constructor(configText: string, after?: BottledKennel) {
+  constructor(configText: string, after?: BottledKennel, lists: NameLists = NO_LISTS) {
     this.meterStore = after?.meterStore ?? new MemoryMeterStore();
     this.evidence = after?.evidence ?? new Map();
     this.#nowMs = after === undefined ? 0 : after.#nowMs;
-    this.pipeline = this.#assemble(configOf(configText));
+    this.pipeline = this.#assemble(configOf(configText), lists);
     this.pipeline.quarantines.load();
   }
 
@@ -156,7 +157,7 @@ export class BottledKennel {
     return resolveQuery(this.pipeline, packet, source);
   }
 
-  #assemble(config: Config): Pipeline {
+  #assemble(config: Config, lists: NameLists): Pipeline {
     const clock = { wallMs: () => START_MS + this.#nowMs, monotonicMs: () => this.#nowMs };
     const sessions = new SessionTable(this.meterStore, 1_000, { low: 1, high: 2 }, config.sessions.prefixLengths.ipv6Budgets);
     const meters = new Meters(this.meterStore, { sessionParents: 1_000, fleetParents: 1_000, codeOctets: 16 * 1024 * 1024 });
@@ -195,7 +196,7 @@ export class BottledKennel {
       limits: config.limits,
       cookieSecrets: config.serverCookies.enabled ? () => [COOKIE_SECRET] : null,
       sourceRates: new SourceRates(COOKIE_SECRET),
-      policies: compilePolicies(config),
+      policies: compilePolicies(config, lists),
       naming: compileNaming(config, popularDomains('github.com\nwikipedia.org\n')),
       aliasRules: new AliasRules(config),
       contact: config.contact,
