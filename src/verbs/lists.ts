@@ -154,13 +154,13 @@ function checkedText(checked: Checked): string {
     ['exceptions', report.exceptions],
     ['important', report.important],
     ['with a condition', report.conditional],
-    ['twice in the list', report.duplicates],
+    ['repeated', report.duplicates],
     ['voided', report.voided],
   ];
   const head = fields([
     ['file', checked.file],
     ['format', `${report.format} (${report.chosenBy})`],
-    [report.kind === 'block' ? 'blocks' : 'allows', `${report.entries} entries`],
+    ['rules', `${report.entries} in force, in ${report.kind === 'block' ? 'a block list' : 'an allow list'}`],
     ...counts.filter(([, count]) => count > 0).map(([label, count]): [string, string] => [label, String(count)]),
   ]);
   const rows = [
