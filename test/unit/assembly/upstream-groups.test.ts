@@ -7,6 +7,7 @@ import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { FakeClock } from '../../lab/clocks.ts';
 import { permitFor } from '../../lab/permits.ts';
 import { a, type StubAuthority, startStubAuthority } from '../../lab/stub-authority.ts';
+import { identity, startTlsFront, TEST_CA } from '../../lab/tls-servers.ts';
 import { accepted } from '../config/read-config.ts';
 
 const metrics = new Metrics({ version: '0', onInternalError: (cause) => expect.fail(String(cause)) });
@@ -130,6 +131,36 @@ describe('forwarding.caFile', () => {
     const result = openUpstreamGroups(config, { metrics, clock: new FakeClock() });
     return result.kind === 'error' ? result.message.replace(file, 'FILE') : expect.fail('it was accepted');
   }
+
+  test('what it says is believed of an upstream whose address was found by a bootstrap upstream, and of nobody else', async () => {
+    const authority = await startStubAuthority({ transports: ['tcp'], reply: ({ qname }) => ({ answers: [a(qname, '192.0.2.80')] }) });
+    const bootstrap = await startStubAuthority({ transports: ['udp'], reply: ({ qname }) => ({ answers: [a(qname, '127.0.0.1')] }) });
+    stubs.push(authority, bootstrap);
+    const front = await startTlsFront(authority.port, identity('good'));
+    const file = join(folder, 'ca.pem');
+    writeFileSync(file, TEST_CA);
+    const forwarding = (ca: string) => `forwarding: { bootstrap: ["${bootstrap.url('udp')}"]${ca} }\n`;
+    const upstreams = `upstreams: ["tls://dns.test:${front.port}"]\n`;
+    const { groups } = open(upstreams + forwarding(`, caFile: ${file}`));
+    expect(await groups.get('default')?.exchange(permitFor('secret.example.com'))).toMatchObject({ kind: 'response' });
+    expect(new Set(bootstrap.received.map(({ qname }) => qname.toLowerCase()))).toEqual(new Set(['dns.test']));
+    expect(authority.received.map(({ qname }) => qname)).toEqual(['secret.example.com']);
+
+    const without = open(upstreams + forwarding(''));
+    expect(await without.groups.get('default')?.exchange(permitFor('secret.example.org'))).toMatchObject({ kind: 'failure' });
+    expect(authority.received).toHaveLength(1);
+    await front.close();
+  });
+
+  test('another content of the same file makes the groups new', () => {
+    const file = join(folder, 'ca.pem');
+    writeFileSync(file, TEST_CA);
+    const config = `${BASE}forwarding: { caFile: ${file} }\n`;
+    const before = open(config);
+    expect(open(config, before).retired).toEqual([]);
+    writeFileSync(file, TEST_CA + TEST_CA);
+    expect(open(config, before).retired).toHaveLength(1);
+  });
 
   test.each([
     ['is missing', null, /^forwarding\.caFile FILE cannot be read: ENOENT/],
