@@ -26,6 +26,7 @@ const PACKAGE_OF = {
   nsd: 'nsd',
   mount: 'mount',
   nslookup: 'bind9-dnsutils',
+  openssl: 'openssl',
   ping: 'iputils-ping',
   python3: 'python3-minimal',
   strace: 'strace',
