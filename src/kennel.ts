@@ -4,6 +4,7 @@
  * before everything that can fail has succeeded, nothing closes before answers have gone.
  * Reads no argument and no environment; that is `main.ts`.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { type ConfiguredDomainAges, openDomainAges } from './assembly/domain-ages.ts';
 import { HostsFiles } from './assembly/hosts-files.ts';
@@ -356,33 +357,47 @@ class LiveKennel implements RunningKennel {
 
   /** Binds the new addresses last, since what arrives there waits; what could not be bound, or nothing once the config is in force. */
   async #openAndSwap(config: Config, parts: NextParts): Promise<readonly string[]> {
-    const before = this.#current.config;
     const listeners = await this.#listeners.prepare(config.listen.dns);
     if (listeners.kind === 'failed') return listeners.messages;
     try {
+      // The disk first: when it takes nothing, nothing has begun to change.
+      if (parts.wouldHaveLost !== null) this.storage.meters.openMeterEpoch();
+      this.#noteModes(this.#current.config, config);
       this.#swap(config, parts, listeners);
       return [];
     } catch (cause) {
-      // What the lists and hosts files of the config in use say, again.
-      this.lists.reconfigure(before);
-      this.recompile();
       await listeners.abandon();
       throw cause;
     }
+  }
+
+  /** What a config leads to, with its lists and hosts files. These are those of the config in use again when it throws, which is a bug. */
+  #compileNext(config: Config, groups: OpenedGroups, inFlight: Pipeline['inFlight']): Generation {
+    const before = this.#current.config;
+    try {
+      // Before the policies, which hold what the lists say; what is new here and not on this machine comes later.
+      this.lists.reconfigure(config);
+      return this.#generation(config, groups, inFlight);
+    } catch (cause) {
+      this.lists.reconfigure(before);
+      this.recompile();
+      this.#noteModes(config, before);
+      throw cause;
+    }
+  }
+
+  /** What the next start compares its modes with; written through to the disk, so not without need. */
+  #noteModes(before: Config, now: Config): void {
+    const modes = modesOf(now);
+    if (!isDeepStrictEqual(modesOf(before), modes)) this.storage.folder.setLastModes(modes);
   }
 
   /** One tick: no query sees half of it. */
   #swap(config: Config, { groups, secrets, wouldHaveLost }: NextParts, listeners: PreparedListeners): void {
     const before = this.#current;
     const { sessions, meters, cache } = this.#lasting;
-    // Before the generation, which holds what the lists say; what is new here and not on this machine comes later.
-    this.lists.reconfigure(config);
     const joinable = groups.retired.length === 0 && config.limits.pendingQueries === before.config.limits.pendingQueries;
-    const next = this.#generation(config, groups, joinable ? before.pipeline.inFlight : openInFlight(config));
-    // What may throw because of the disk comes first; none of it matters to anybody while the generation before goes on.
-    if (wouldHaveLost !== null) this.storage.meters.openMeterEpoch();
-    this.storage.folder.setLastModes(modesOf(config));
-
+    const next = this.#compileNext(config, groups, joinable ? before.pipeline.inFlight : openInFlight(config));
     if (wouldHaveLost !== null) {
       this.#options.onEnforcing?.(wouldHaveLost);
       sessions.openMeterEpoch();

@@ -14,7 +14,7 @@ export type NetworkInterfaces = Readonly<Record<string, readonly NetworkInterfac
 /**
  * Each address to bind: `0.0.0.0` stands for every IPv4 address of the machine and `::` for every IPv6 address, because a socket
  * on the wildcard may answer from another address than the one asked. Link-local IPv6 is left out (it needs a zone). Addresses
- * that appear after the start are not listened on.
+ * that appear later are listened on from the next reload on.
  */
 export function expandListenAddresses(listen: readonly Endpoint[], interfaces: NetworkInterfaces): Endpoint[] {
   const expanded = new Map<string, Endpoint>();

@@ -256,6 +256,42 @@ test('a listener that cannot be bound leaves everything as it was, and lets go o
   expect(await askOnce(free, 'probe.test')).toBe('192.0.2.2');
 });
 
+test('a disk that takes nothing at the last step leaves the config in use, its listeners and its lists', async () => {
+  const { kennel, server, stateFolder, write } = await startReloadable(yaml({ upstream: NOBODY, mode: 'observe' }));
+  const list = join(stateFolder, 'block.txt');
+  writeFileSync(list, 'listed.example\n');
+  const further = { address: '127.0.0.1', port: await freePort() };
+  const before = kennel.configHash;
+  const { folder } = kennel.storage;
+  const { setLastModes } = folder;
+  Object.assign(folder, {
+    setLastModes() {
+      throw new Error('disk full');
+    },
+  });
+  write(yaml({ upstream: NOBODY, probe: '192.0.2.2', more: `lists: [{ name: l, kind: block, file: ${list} }]` }), [server, further]);
+  expect(await kennel.reload('api')).toEqual({ kind: 'failed', messages: ['the reload was given up: disk full'] });
+  expect(kennel.configHash).toBe(before);
+  expect(kennel.dns).toEqual([server]);
+  expect(kennel.lists.status()).toEqual([]);
+  expect(await askOnce(server, 'probe.test')).toBe('192.0.2.1');
+
+  Object.assign(folder, { setLastModes });
+  expect((await kennel.reload('api')).kind).toBe('reloaded');
+  expect(await askOnce(further, 'probe.test')).toBe('192.0.2.2');
+  await expect.poll(() => askOnce(server, 'www.listed.example')).toBe('RCODE 3');
+});
+
+test('closing while a reload runs ends both', async () => {
+  const { kennel, write } = await startReloadable(yaml({ upstream: NOBODY }));
+  write(yaml({ upstream: NOBODY, probe: '192.0.2.2' }), [{ address: '127.0.0.1', port: await freePort() }]);
+  const reloads = [kennel.reload('api'), kennel.reload('signal')];
+  await kennel.close(0);
+  const outcomes = await Promise.all(reloads);
+  expect(outcomes[0]?.kind).toBe('reloaded');
+  expect(outcomes[1]).toEqual({ kind: 'failed', messages: ['Kennel is closing'] });
+});
+
 test('what the running parts are built on needs a restart, and is refused by name with everything else of that config', async () => {
   const { kennel, server, write } = await startReloadable(yaml({ upstream: NOBODY }));
   write(yaml({ upstream: NOBODY, probe: '192.0.2.2', more: 'sessions: { prefixLengths: { ipv4: 24 } }' }));
