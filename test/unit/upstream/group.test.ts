@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { SendPermit } from '../../../src/pipeline/permit.ts';
 import { type AttemptReport, createUpstreamGroup } from '../../../src/upstream/group.ts';
@@ -412,6 +413,31 @@ describe('in time', () => {
     for (const upstream of upstreams) {
       for (const permit of permits) expect(upstream.permits.filter((asked) => asked === permit).length).toBeLessThanOrEqual(3);
     }
+  });
+
+  test('property: whatever upstreams do, an exchange ends in its patience, asks nobody a fourth time, and finds the one that answers', async () => {
+    const behaviour = fc.record({
+      answersAfter: fc.oneof(fc.integer({ min: 0, max: 6000 }), fc.constantFrom('silent' as const, 'refused' as const)),
+      rcode: fc.constantFrom(RCODE.NOERROR, RCODE.NXDOMAIN, RCODE.SERVFAIL, RCODE.REFUSED),
+    });
+    const drawn = fc.tuple(fc.constantFrom<Strategy>('ordered', 'fastest'), fc.array(behaviour, { minLength: 1, maxLength: 4 }));
+    await fc.assert(
+      fc.asyncProperty(drawn, async ([strategy, behaviours]) => {
+        const { group, upstreams } = timedGroup(
+          behaviours.map(({ answersAfter }) => answersAfter),
+          strategy,
+        );
+        for (const [index, { rcode }] of behaviours.entries()) if (upstreams[index]) upstreams[index].rcode = rcode;
+        const { result, tookMs } = await timed(group);
+        expect(tookMs).toBeLessThanOrEqual(4501);
+        for (const { askedAtMs } of upstreams) expect(askedAtMs.length).toBeLessThanOrEqual(3);
+        const good = behaviours.some(
+          ({ answersAfter, rcode }) =>
+            typeof answersAfter === 'number' && answersAfter <= 1000 && (rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN),
+        );
+        if (good) expect([RCODE.NOERROR, RCODE.NXDOMAIN]).toContain(result.kind === 'response' ? result.response.rcode : result.reason);
+      }),
+    );
   });
 
   test('a retired group ends what is under way and then closes', async () => {
