@@ -4,8 +4,9 @@
  * its end is served is `pipeline/serve-stale.ts`.
  *
  * What has expired is evicted first, longest expired before others. Among the rest eviction is SIEVE (Zhang et al., NSDI 2024): one
- * queue in order of arrival, one hand, one bit an entry. Looking changes nothing, because refused queries and `explain` look too; only
- * `touch`, called where an entry is served, sets the bit.
+ * queue in order of arrival, one hand. Instead of one bit an entry has two, as in S3-FIFO (Yang et al., SOSP 2023): a flood of names
+ * that are each asked twice must not count as much as names in use. Looking changes nothing, because refused queries and `explain` look
+ * too; only `touch`, called where an entry is served, counts.
  */
 import { ExpiryQueue } from '../../scoring/meter/expiry-queue.ts';
 import type { AnswerCache, CachedAnswer, UpstreamResponse } from '../pipeline/ports.ts';
@@ -79,11 +80,14 @@ const POPULAR_SERVINGS = 3;
 /** Nobody may have been able to pay for the refresh; within one TTL others are let try. */
 const REFRESH_TRIES = 4;
 
+/** How often the hand passes an entry over for having been served since. */
+const MAX_CHANCES = 3;
+
 /** What can no longer be served gives its room back, so many entries with each that is stored. */
 const DROPPED_PER_STORE = 2;
 
-/** Measured with Node 24 as heap growth (`test/bench/random-names.ts memory`): an entry with its slots, a record, a string. */
-const ENTRY_OCTETS = 400;
+/** Measured with Node 24 as heap growth (`test/bench/random-names.ts`): an entry with its slots, a record, a string. */
+const ENTRY_OCTETS = 320;
 const RECORD_OCTETS = 280;
 const STRING_OCTETS = 24;
 
@@ -103,8 +107,8 @@ class StoredAnswer implements ExpiredAnswer {
   /** The queue of expiries' own. */
   readonly sequence: number;
   heapIndex = -1;
-  /** Since the hand of SIEVE came by. */
-  served = false;
+  /** One for each serving, less one for each time the hand of SIEVE came by. */
+  chances = 0;
   servings = 0;
   refreshFromMs: number;
   recheckAtMs = 0;
@@ -197,7 +201,7 @@ export function createAnswerCache(initialLimits: AnswerCacheLimits): BoundedAnsw
     octets -= entry.octets;
   }
 
-  /** Each pass clears the bits it meets, so the search ends within one round and costs O(1) per served entry. */
+  /** Each pass takes a chance from what it meets, so the search ends within a few rounds and costs O(1) per serving. */
   function evictOne(nowMs: number): void {
     const firstToExpire = expiries.first();
     if (firstToExpire !== null && firstToExpire.expiresAtMs <= nowMs) {
@@ -205,8 +209,8 @@ export function createAnswerCache(initialLimits: AnswerCacheLimits): BoundedAnsw
       return;
     }
     let candidate = hand ?? oldest;
-    while (candidate?.served) {
-      candidate.served = false;
+    while (candidate !== null && candidate.chances > 0) {
+      candidate.chances -= 1;
       candidate = candidate.newer ?? oldest;
     }
     if (candidate === null) return;
@@ -260,7 +264,7 @@ export function createAnswerCache(initialLimits: AnswerCacheLimits): BoundedAnsw
 
     touch(answer, nowMs) {
       if (!(answer instanceof StoredAnswer)) return false;
-      answer.served = true;
+      if (answer.chances < MAX_CHANCES) answer.chances += 1;
       answer.servings += 1;
       if (nowMs < answer.refreshFromMs || answer.servings < POPULAR_SERVINGS || !limits.prefetch) return false;
       answer.refreshFromMs = nowMs + refreshWindowMs(answer.expiresAtMs - answer.storedAtMs) / REFRESH_TRIES;

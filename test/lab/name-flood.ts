@@ -8,9 +8,11 @@ import { parseConfig } from '../../src/config/parse-config.ts';
 import { configErrorText } from '../../src/config/problems.ts';
 import { redeem } from '../../src/pipeline/permit.ts';
 import type { Pipeline } from '../../src/pipeline/pipeline.ts';
-import type { QuerySource } from '../../src/pipeline/ports.ts';
+import type { MeterStore, QuerySource } from '../../src/pipeline/ports.ts';
 import { resolveQuery } from '../../src/pipeline/resolve-query.ts';
 import { pipelineWithoutIo } from '../../src/replay/pipeline-without-io.ts';
+import { Meters } from '../../src/session/meters.ts';
+import { SessionTable } from '../../src/session/session.ts';
 import { RCODE } from '../../src/wire/codes.ts';
 import { addressRecord } from '../../src/wire/rdata.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -47,6 +49,9 @@ const QUERY_MS = 0.5;
 /** Of every answer. */
 const TTL_SECONDS = 300;
 
+/** As in a running Kennel. */
+const METER_LIMITS = { sessionParents: 20_000, fleetParents: 20_000, codeOctets: 64 * 1024 * 1024 };
+
 const FLOODER = '10.0.0.66';
 
 export class NameFlood {
@@ -59,7 +64,7 @@ export class NameFlood {
 
   constructor(options: FloodOptions) {
     this.#options = options;
-    this.pipeline = pipelineWithoutIo(configOf(options.cache ?? '{}'), {
+    const pipeline = pipelineWithoutIo(configOf(options.cache ?? '{}'), {
       clock: { wallMs: () => 1_800_000_000_000 + this.#nowMs, monotonicMs: () => this.#nowMs },
       exchange: async (_group, permit) => {
         redeem(permit);
@@ -69,6 +74,13 @@ export class NameFlood {
         return { kind: 'response', response, upstream: 'flood', latencyMs: 1 };
       },
     });
+    // Its store in memory keeps what a running Kennel has on disk.
+    const store = new ForgetfulStore();
+    this.pipeline = {
+      ...pipeline,
+      meters: new Meters(store, METER_LIMITS),
+      sessions: new SessionTable(store, 10_000, { low: 1, high: 2 }),
+    };
     this.popular = Array.from({ length: options.popularNames }, (_, n) => packet(`www.site${n}.example`));
   }
 
@@ -128,6 +140,19 @@ export class NameFlood {
     const { size, octets } = this.pipeline.cache;
     return { names, rssOctets: rss, heapOctets: heapUsed + arrayBuffers, cacheEntries: size, cacheOctets: octets, popularHits };
   }
+}
+
+/** Bits are spent and nothing is written: observing, no budget is read back. */
+class ForgetfulStore implements MeterStore {
+  loadSession = (): null => null;
+  loadMeter = (): null => null;
+  listMeters = (): [] => [];
+  saveMeters = (): void => undefined;
+  firstSentMs = (): null => null;
+  saveCounters = (): void => undefined;
+  openSessionEpoch = (): void => undefined;
+  openMeterEpoch = (): void => undefined;
+  listSessions = (): [] => [];
 }
 
 function packet(name: string): Uint8Array {

@@ -51,3 +51,18 @@ test('past the bound exchanges run, but nobody can join them', async () => {
   first.resolve('registered');
   expect(await Promise.all([asked, second])).toEqual(['registered', 'unregistered']);
 });
+
+test('after a flush nobody joins what is under way, which goes on and counts', async () => {
+  const inFlight = createInFlight<string>(10);
+  const [first, second] = [exchange(), exchange()];
+  const asked = inFlight.join('key', () => first.promise);
+  inFlight.closeAll();
+  expect([inFlight.isInFlight('key'), inFlight.size]).toEqual([false, 1]);
+  const later = inFlight.join('key', () => second.promise);
+  first.resolve('old');
+  expect(await asked).toBe('old');
+  // The end of the old one leaves the new one to be joined.
+  expect([inFlight.isInFlight('key'), inFlight.size]).toEqual([true, 1]);
+  second.resolve('new');
+  expect(await Promise.all([later, inFlight.join('key', neverStarted)])).toEqual(['new', 'new']);
+});
