@@ -16,19 +16,23 @@ export type CompiledCopy =
   | { readonly kind: 'compiled'; readonly list: CompiledList; readonly encoded: Uint8Array }
   | { readonly kind: 'refused'; readonly problem: string };
 
-/** Four million lines take about ten seconds; a thread that works longer has met something else. */
-const PATIENCE_MS = 120_000;
+export interface ThreadBounds {
+  readonly patienceMs: number;
+  /** What is looked up while a list is built; its arrays are outside and bounded by the form of lists. */
+  readonly heap: { readonly maxOldGenerationSizeMb: number; readonly maxYoungGenerationSizeMb: number };
+}
 
-/** The heap holds what is looked up while a list is built; its arrays are outside and bounded by the format. */
-const HEAP_LIMITS = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 32 };
+/** A million lines take about two seconds; a thread that works as long as this has met something else. */
+const BOUNDS: ThreadBounds = { patienceMs: 120_000, heap: { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 32 } };
 
 /** `worker`: the URL of `refresh-worker`; `seed`: that of `hasher`, which will ask the lists. */
-export function compileInThread(worker: URL, seed: Uint8Array, hasher: NameHasher, patienceMs: number = PATIENCE_MS): CompileInBackground {
+export function compileInThread(worker: URL, seed: Uint8Array, hasher: NameHasher, bounds: ThreadBounds = BOUNDS): CompileInBackground {
+  const { patienceMs, heap } = bounds;
   return ({ kind, format }, octets) =>
     new Promise((resolve) => {
       const order: CompileOrder = { seed, octets, kind, format };
       // No flags of the parent: a loader or an inspector there is none of the thread's business.
-      const thread = new Worker(worker, { workerData: order, execArgv: [], resourceLimits: HEAP_LIMITS });
+      const thread = new Worker(worker, { workerData: order, execArgv: [], resourceLimits: heap });
       const end = (result: CompiledCopy): void => {
         clearTimeout(deadline);
         resolve(result);
