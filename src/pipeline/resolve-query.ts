@@ -28,7 +28,7 @@ import { keptAnswer } from './refresh-kept.ts';
 import { refusal, refusedOutright } from './refusal.ts';
 import { send, TOO_MANY_WAITING } from './send.ts';
 import { orStale } from './serve-stale.ts';
-import { proveSource, type SourceProof } from './source-proof.ts';
+import { answerCookieQuery, proveSource, type SourceProof } from './source-proof.ts';
 import type { UnverifiedShare } from './source-rate.ts';
 import { withoutDnssec } from './without-dnssec.ts';
 
@@ -64,9 +64,12 @@ export function resolveQuery(k: Pipeline, packet: Uint8Array, source: QuerySourc
     return decoded.kind === 'query' ? answerStranger(k, decoded.query, source, startedMs) : null;
   }
   if (decoded.kind === 'error') {
-    k.metrics.malformed(decoded.reason);
     const mayBeForged = source.protocol === 'udp' && !k.verifiedClients.contains(source.address);
-    return mayBeForged && shareOfUnverified(k, source, startedMs) === 'silence' ? null : decoded.reply;
+    if (mayBeForged && shareOfUnverified(k, source, startedMs) === 'silence') return null;
+    const cookies = decoded.cookie === undefined ? null : answerCookieQuery(k, packet, decoded.cookie, source);
+    if (cookies !== null) return cookies;
+    k.metrics.malformed(decoded.reason);
+    return decoded.reply;
   }
 
   const { query } = decoded;

@@ -4,7 +4,8 @@
  * What an unproven source gets is `resolve-query.ts`.
  */
 import { encodeKeepaliveOption } from '../wire/client-options.ts';
-import type { Query } from '../wire/query-decode.ts';
+import { RCODE } from '../wire/codes.ts';
+import { encodeCookieReply, type Query } from '../wire/query-decode.ts';
 import { type ClientCookie, checkServerCookie, encodeCookieOption, makeServerCookie } from '../wire/server-cookie.ts';
 import type { SipKey } from '../wire/siphash.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -37,6 +38,16 @@ export function proveSource(k: Pipeline, query: Query, source: QuerySource): Sou
   }
   if (overTcp && edns.wantsKeepalive) options.push(encodeKeepaliveOption(k.limits.tcp.idleSeconds));
   return { kind, query: options.length === 0 ? query : { ...query, answerOptions: new Uint8Array(Buffer.concat(options)) } };
+}
+
+/**
+ * Answers a query that holds no question and asks for its cookie (RFC 7873 §5.4): BADCOOKIE for a server cookie that is not good. Null
+ * where cookies are off: then it is a malformed query as any other.
+ */
+export function answerCookieQuery(k: Pipeline, packet: Uint8Array, cookie: ClientCookie, source: QuerySource): Uint8Array | null {
+  if (k.cookieSecrets === null) return null;
+  const { proven, option } = readCookie(k, k.cookieSecrets, cookie, source.address);
+  return encodeCookieReply(packet, proven || cookie.server === null ? RCODE.NOERROR : RCODE.BADCOOKIE, option);
 }
 
 /** Whether the cookie proves the address, and the option for the answer: the cookie that is good from now on. */

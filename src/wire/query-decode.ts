@@ -3,10 +3,19 @@
  * Nothing behind this file sees a client's packet. Policy (which types and names are answered) is not decided here.
  */
 import { OPCODE, RCODE, RRCLASS, RRTYPE } from './codes.ts';
-import { type ClientEdns, EDNS_UDP_PAYLOAD_OCTETS, PLAIN_OPT_OCTETS, readClientOpt, readOptHead, writeOpt } from './edns.ts';
+import {
+  type ClientEdns,
+  EDNS_UDP_PAYLOAD_OCTETS,
+  type OptContent,
+  PLAIN_OPT_OCTETS,
+  readClientOpt,
+  readOptHead,
+  writeOpt,
+} from './edns.ts';
 import { FLAG, HEADER_OCTETS, opcodeOf, QUESTION_TAIL_OCTETS } from './header.ts';
 import { type QName, readQuestionName } from './name.ts';
 import { copyBriefly, readUint16, writeUint16 } from './octets.ts';
+import type { ClientCookie } from './server-cookie.ts';
 
 export interface Question {
   readonly qname: QName;
@@ -31,7 +40,14 @@ export interface Query {
 
 export type DecodeResult =
   | { readonly kind: 'query'; readonly query: Query }
-  | { readonly kind: 'error'; readonly reply: Uint8Array; readonly rcode: number; readonly reason: string }
+  | {
+      readonly kind: 'error';
+      readonly reply: Uint8Array;
+      readonly rcode: number;
+      readonly reason: string;
+      /** No question, but a cookie: where server cookies are in use, `encodeCookieReply` answers instead (RFC 7873 §5.4). */
+      readonly cookie?: ClientCookie;
+    }
   | { readonly kind: 'drop'; readonly reason: string };
 
 /**
@@ -45,6 +61,7 @@ export function decodeQuery(packet: Uint8Array): DecodeResult {
   const flags = readUint16(packet, 2);
   if ((flags & FLAG.QR) !== 0) return { kind: 'drop', reason: 'a response' };
   if (opcodeOf(flags) !== OPCODE.QUERY) return refuse(packet, RCODE.NOTIMP, 'opcode is not QUERY', null, null);
+  if (readUint16(packet, 4) === 0) return decodeWithoutQuestion(packet);
   const headerFault = faultInHeader(packet, flags);
   if (headerFault !== null) return refuse(packet, RCODE.FORMERR, headerFault, null, null);
 
@@ -81,6 +98,23 @@ export function decodeQuery(packet: Uint8Array): DecodeResult {
     edns,
   };
   return { kind: 'query', query };
+}
+
+/** Malformed in any case; with an OPT and nothing else, a client may want to learn its cookie. */
+function decodeWithoutQuestion(packet: Uint8Array): DecodeResult {
+  const reason = 'not exactly one question';
+  const onlyAnOpt = readUint16(packet, 6) === 0 && readUint16(packet, 8) === 0 && readUint16(packet, 10) === 1;
+  if (!onlyAnOpt) return refuse(packet, RCODE.FORMERR, reason, null, null);
+  const opt = readClientOpt(packet, HEADER_OCTETS);
+  if (opt.kind === 'malformed') return refuse(packet, RCODE.FORMERR, opt.detail, null, opt.edns);
+  if (opt.kind === 'bad-version') return refuse(packet, RCODE.BADVERS, 'EDNS version is not 0', null, opt.edns);
+  const refusal = refuse(packet, RCODE.FORMERR, reason, null, opt.edns);
+  return refusal.kind === 'error' && opt.edns.cookie !== null ? { ...refusal, cookie: opt.edns.cookie } : refusal;
+}
+
+/** The answer to a query without a question that brought a cookie: its header, and an OPT with the cookie in `options` (RFC 7873 §5.4). */
+export function encodeCookieReply(packet: Uint8Array, rcode: number, options: Uint8Array): Uint8Array {
+  return encodeRefusal(packet, rcode, null, { dnssecOk: false, options });
 }
 
 /** What a query's header may not say. */
@@ -121,17 +155,27 @@ const FIRST_META_TYPE = 128;
 const NO_OPTIONS = new Uint8Array(0);
 
 function refuse(packet: Uint8Array, rcode: number, reason: string, question: Question | null, edns: ClientEdns | null): DecodeResult {
+  const opt = edns === null ? null : { dnssecOk: edns.dnssecOk, options: NO_OPTIONS };
+  return { kind: 'error', reply: encodeRefusal(packet, rcode, question, opt), rcode, reason };
+}
+
+function encodeRefusal(
+  packet: Uint8Array,
+  rcode: number,
+  question: Question | null,
+  opt: Pick<OptContent, 'dnssecOk' | 'options'> | null,
+): Uint8Array {
   const questionOctets = question?.octets ?? NO_OPTIONS;
-  const reply = new Uint8Array(HEADER_OCTETS + questionOctets.length + (edns === null ? 0 : PLAIN_OPT_OCTETS));
+  const reply = new Uint8Array(HEADER_OCTETS + questionOctets.length + (opt === null ? 0 : PLAIN_OPT_OCTETS + opt.options.length));
   writeUint16(reply, 0, readUint16(packet, 0));
   const copied = readUint16(packet, 2) & (FLAG.OPCODE | FLAG.RD | FLAG.CD);
   writeUint16(reply, 2, FLAG.QR | copied | FLAG.RA | (rcode & FLAG.RCODE));
   writeUint16(reply, 4, question === null ? 0 : 1);
-  writeUint16(reply, 10, edns === null ? 0 : 1);
+  writeUint16(reply, 10, opt === null ? 0 : 1);
   reply.set(questionOctets, HEADER_OCTETS);
-  if (edns !== null) {
-    const content = { udpPayloadSize: EDNS_UDP_PAYLOAD_OCTETS, extendedRcode: rcode >>> 4, dnssecOk: edns.dnssecOk, options: NO_OPTIONS };
+  if (opt !== null) {
+    const content = { udpPayloadSize: EDNS_UDP_PAYLOAD_OCTETS, extendedRcode: rcode >>> 4, ...opt };
     writeOpt(reply, HEADER_OCTETS + questionOctets.length, content);
   }
-  return { kind: 'error', reply, rcode, reason };
+  return reply;
 }

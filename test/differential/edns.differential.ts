@@ -194,6 +194,18 @@ const ROWS: readonly Row[] = [
     udp: `${FULL}, cookie`,
     rfc: 'RFC 7873 §5.2: the first counts',
   },
+  {
+    query: 'a client cookie and no question',
+    message: message(header({ questions: 0, additional: 1 }), opt({ options: option(10, COOKIE) })),
+    udp: 'NOERROR, OPT, cookie',
+    rfc: 'RFC 7873 §5.4',
+  },
+  {
+    query: 'an OPT without a cookie and no question',
+    message: message(header({ questions: 0, additional: 1 }), opt()),
+    udp: FORMERR,
+    rfc: 'RFC 9619 §4',
+  },
   { query: 'a cookie of 7 octets', message: withOptions(option(10, COOKIE.subarray(1))), udp: FORMERR, rfc: 'RFC 7873 §5.2.2' },
   { query: 'a cookie of 15 octets', message: withOptions(option(10, new Uint8Array(15))), udp: FORMERR, rfc: 'RFC 7873 §5.2.2' },
   { query: 'a cookie of 41 octets', message: withOptions(option(10, new Uint8Array(41))), udp: FORMERR, rfc: 'RFC 7873 §5.2.2' },

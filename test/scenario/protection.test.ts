@@ -152,6 +152,47 @@ describe('a UDP source outside sessions.verified', () => {
   });
 });
 
+describe('a query without a question (RFC 7873 §5.4)', () => {
+  const bare = (cookie: string): Buffer =>
+    Buffer.concat([
+      Buffer.from('000701000000000000000001', 'hex'),
+      Buffer.from(`00002904d0000000000000`, 'hex'),
+      Buffer.from(cookie, 'hex'),
+    ]);
+  const withCookie = (cookie: string): Buffer => {
+    const packet = bare(`000a${(cookie.length / 2).toString(16).padStart(4, '0')}${cookie}`);
+    packet.writeUInt16BE(4 + cookie.length / 2, 21);
+    return packet;
+  };
+  const send = async (kennel: BottledKennel, packet: Buffer): Promise<ReadMessage> => {
+    const answer = await kennel.send(packet, { client: CLIENT });
+    if (answer === null) throw new Error('no answer');
+    return readMessage(Buffer.from(answer));
+  };
+  const cookieIn = (told: ReadMessage): string => told.edns?.options.find(({ code }) => code === COOKIE)?.value ?? '';
+
+  test('gets its cookie, which is then good', async () => {
+    const kennel = start();
+    const told = await send(kennel, withCookie(CLIENT_COOKIE));
+    expect(told).toMatchObject({ id: 7, rcode: RCODE.NOERROR, truncated: false, answer: [] });
+    expect(told.question).toHaveLength(0);
+    expect(await ask(kennel, { cookie: cookieIn(told) })).toMatchObject({ truncated: false, answer: [{ type: A }] });
+  });
+
+  test('gets BADCOOKIE and another one for a cookie that is not good', async () => {
+    const kennel = start();
+    const told = await send(kennel, withCookie(`${CLIENT_COOKIE}${'ab'.repeat(16)}`));
+    expect(told.rcode).toBe(RCODE.BADCOOKIE);
+    expect((await send(kennel, withCookie(cookieIn(told)))).rcode).toBe(RCODE.NOERROR);
+  });
+
+  test('is malformed without a cookie, with one that is malformed, and where cookies are off', async () => {
+    expect((await send(start(), bare(''))).rcode).toBe(RCODE.FORMERR);
+    expect((await send(start(), withCookie('abcd'))).rcode).toBe(RCODE.FORMERR);
+    expect((await send(start({ extra: 'serverCookies: off' }), withCookie(CLIENT_COOKIE))).rcode).toBe(RCODE.FORMERR);
+  });
+});
+
 describe('over TCP', () => {
   test('no cookie is needed, and one that is bad costs nothing but is replaced', async () => {
     const kennel = start();
