@@ -48,6 +48,8 @@ export interface KennelOptions {
   readonly onEnforcing?: (wouldHaveLost: readonly WouldBlockGroup[]) => void;
   /** Reads the config again for a reload, with whatever overrides it; absent: there is nothing to read. */
   readonly loadAgain?: () => ReloadedConfig;
+  /** After this time a reload that failed is tried again; 30 s unless told. */
+  readonly reloadRetryMs?: number;
 }
 
 export type ReloadedConfig =
@@ -92,6 +94,9 @@ export type StartResult =
 
 const SWEEP_MS = 1_000;
 const DAY_MS = 86_400_000;
+
+/** What was missing may come by itself: a secret that Kubernetes mounts a minute after the config that names it, an address. */
+const RELOAD_RETRY_MS = 30_000;
 
 const CLOCK: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
 
@@ -175,6 +180,7 @@ class LiveKennel implements RunningKennel {
   readonly #listeners: ListenerSet;
   readonly #reloads: ReloadQueue;
   #sweep: NodeJS.Timeout | null = null;
+  #retry: NodeJS.Timeout | null = null;
   #current: Generation;
 
   constructor(config: Config, options: KennelOptions, { storage, secrets, metrics, groups, lists }: OpenedParts) {
@@ -289,6 +295,7 @@ class LiveKennel implements RunningKennel {
 
   async close(drainMs: number): Promise<void> {
     await this.#reloads.stop();
+    this.#stopRetry();
     await this.#listeners.close(drainMs);
     if (this.#sweep !== null) clearInterval(this.#sweep);
     this.#ages.ages.close();
@@ -312,19 +319,32 @@ class LiveKennel implements RunningKennel {
 
   /** Never rejects: a bug leaves the generation in use where it is, as any failure does. */
   async #reload(trigger: ReloadTrigger): Promise<ReloadOutcome> {
+    this.#stopRetry();
     const outcome = await this.#tryReload().catch((cause: unknown): ReloadOutcome => {
       this.metrics.internalError(cause);
       return failed([`the reload was given up: ${cause instanceof Error ? cause.message : String(cause)}`]);
     });
-    if (outcome.kind === 'reloaded') {
-      const { from, to, changed, warnings } = outcome;
-      this.metrics.configReloaded(CLOCK.wallMs());
-      this.#options.log.info({ trigger, from, to, changed, warnings }, 'config reloaded');
-    } else {
-      this.metrics.configReloaded(null);
-      this.#options.log.error({ trigger, messages: outcome.messages }, 'config not reloaded: the one before it goes on');
-    }
+    if (outcome.kind === 'reloaded') this.#noteReloaded(trigger, outcome);
+    else this.#noteFailed(trigger, outcome);
     return outcome;
+  }
+
+  #noteReloaded(trigger: ReloadTrigger, { from, to, changed, warnings }: Extract<ReloadOutcome, { kind: 'reloaded' }>): void {
+    this.metrics.configReloaded(CLOCK.wallMs());
+    this.#options.log.info({ trigger, from, to, changed, warnings }, 'config reloaded');
+  }
+
+  #noteFailed(trigger: ReloadTrigger, { messages }: Extract<ReloadOutcome, { kind: 'failed' }>): void {
+    this.metrics.configReloaded(null);
+    this.#retry = setTimeout(() => void this.reload('retry'), this.#options.reloadRetryMs ?? RELOAD_RETRY_MS).unref();
+    // A retry that fails like the try before is no news.
+    if (trigger === 'retry' && isDeepStrictEqual(messages, this.reloadFailure())) return;
+    this.#options.log.error({ trigger, messages }, 'config not reloaded: the one before it goes on');
+  }
+
+  #stopRetry(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
   }
 
   /** Everything that can fail comes before the swap, and undoes what it has opened. */

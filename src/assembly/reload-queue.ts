@@ -3,8 +3,8 @@
  * What a reload does is `kennel.ts`.
  */
 
-/** `signal`: SIGHUP. `file`: a watched file has changed. `api`: somebody with the token asked. */
-export type ReloadTrigger = 'signal' | 'file' | 'api';
+/** `signal`: SIGHUP. `file`: a watched file has changed. `api`: somebody with the token asked. `retry`: the last one failed. */
+export type ReloadTrigger = 'signal' | 'file' | 'api' | 'retry';
 
 export type ReloadOutcome =
   | {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { controlPortOf } from '../../../src/kennel-control.ts';
 import type { WouldBlockGroup } from '../../../src/storage/decisions-schema.ts';
@@ -280,6 +281,25 @@ test('a disk that takes nothing at the last step leaves the config in use, its l
   expect((await kennel.reload('api')).kind).toBe('reloaded');
   expect(await askOnce(further, 'probe.test')).toBe('192.0.2.2');
   await expect.poll(() => askOnce(server, 'www.listed.example')).toBe('RCODE 3');
+});
+
+test('a reload that failed is tried again by itself, and says the same thing once only', async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'error' }, { write: (line) => lines.push(line) });
+  const { kennel, server, write, fail } = await startReloadable(yaml({ upstream: NOBODY }), { log, reloadRetryMs: 20 });
+  fail('the secret token: /run/secrets/token cannot be read (ENOENT)');
+  expect((await kennel.reload('file')).kind).toBe('failed');
+  await expect.poll(() => kennel.metrics.text()).toMatch(/^kennel_config_reloads_total\{result="failed"\} [3-9]$/m);
+  expect(lines).toHaveLength(1);
+  fail('the secret token is shorter than 12 octets');
+  await expect.poll(() => lines.length).toBe(2);
+  write(yaml({ upstream: NOBODY, probe: '192.0.2.2' }));
+  await expect.poll(() => kennel.reloadFailure()).toBeNull();
+  expect(await askOnce(server, 'probe.test')).toBe('192.0.2.2');
+  const reloads = await kennel.metrics.text();
+  await sleep(100);
+  const count = (text: string): string | undefined => /kennel_config_reloads_total\{result="reloaded"\} (\d+)/.exec(text)?.[1];
+  expect(count(await kennel.metrics.text())).toBe(count(reloads));
 });
 
 test('closing while a reload runs ends both', async () => {

@@ -25,7 +25,7 @@ export interface ReloadableKennel {
   fail(...messages: string[]): void;
 }
 
-export type StartOptions = Pick<KennelOptions, 'onEnforcing'>;
+export type StartOptions = Partial<Pick<KennelOptions, 'onEnforcing' | 'log' | 'reloadRetryMs'>>;
 
 export async function startReloadable(text: string, options: StartOptions = {}): Promise<ReloadableKennel> {
   const stateFolder = temporaryFolder();
