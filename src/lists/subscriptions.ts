@@ -7,6 +7,7 @@ import { readFile as readWholeFile, stat } from 'node:fs/promises';
 import type { ListConfig } from '../config/config.ts';
 import type { Clock } from '../pipeline/ports.ts';
 import type { NameLists } from '../policy/name-lists.ts';
+import { encodeCompiled } from './compiled-file.ts';
 import type { CompiledList } from './compiled-list.ts';
 import { type FetchSurroundings, fetchList } from './fetch-list.ts';
 import type { NameHasher } from './list-hash.ts';
@@ -227,8 +228,13 @@ class LiveSubscriptions implements Subscriptions {
   async #adopt(one: Subscription, outcome: Exclude<Outcome, { kind: 'failed' }>): Promise<void> {
     const { store, onEvent } = this.#options;
     if (outcome.kind === 'unchanged') {
-      if (one.copy !== null) one.copy = { compiled: one.copy.compiled, facts: outcome.facts };
-      one.storeProblem = (await store.note(one.config, outcome.facts))?.problem ?? null;
+      if (one.copy === null) return;
+      const copy = { compiled: one.copy.compiled, facts: outcome.facts };
+      one.copy = copy;
+      // What could not be stored the last time is tried again.
+      const stored =
+        one.storeProblem === null ? store.note(one.config, copy.facts) : store.save(one.config, copy, encodeCompiled(copy.compiled.parts));
+      one.storeProblem = (await stored)?.problem ?? null;
       return;
     }
     one.copy = { compiled: outcome.compiled, facts: outcome.facts };
@@ -280,6 +286,9 @@ class LiveSubscriptions implements Subscriptions {
     const report = await this.#options.compile(one.config, octets);
     if (report.kind === 'refused') return { kind: 'failed', detail: report.problem, lasting: true };
     const before = one.copy?.compiled ?? null;
+    // A server without validators sends the same again: policies need not be compiled anew.
+    const isSame = before?.report.sourceSha256 === report.list.report.sourceSha256 && one.copy?.facts != null;
+    if (isSame) return { kind: 'unchanged', facts: { ...facts, fetchedAtMs: one.copy?.facts?.fetchedAtMs ?? facts.fetchedAtMs } };
     const doubt = force ? null : suspicion(one.config, before, report.list);
     if (doubt !== null) return { kind: 'failed', detail: doubt, lasting: true };
     return { kind: 'changed', compiled: report.list, facts, encoded: report.encoded };

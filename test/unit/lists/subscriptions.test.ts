@@ -1,5 +1,5 @@
 /** Lists that come, go bad, come back, and are still there after a restart. */
-import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openListStore } from '../../../src/lists/list-store.ts';
@@ -58,6 +58,17 @@ describe('a list from the network', () => {
     expect(changes()).toBe(1);
     const [status] = subscriptions.status();
     expect((status?.checkedAtMs ?? 0) - (status?.fetchedAtMs ?? 0)).toBe(1.5 * HOUR * 1_000);
+  });
+
+  test('that comes again as it was, from a server without validators, changes nothing', async () => {
+    const server = await serving(publisher('ads.example\n').answer);
+    const { subscriptions, pass, changes } = await subscribe([urlList(server.url('/'))], { folder: temporaryFolder() });
+    await pass(0);
+    await pass(2 * HOUR);
+    expect(server.requests).toHaveLength(2);
+    expect(changes()).toBe(1);
+    const [status] = subscriptions.status();
+    expect((status?.checkedAtMs ?? 0) - (status?.fetchedAtMs ?? 0)).toBe(2 * HOUR * 1_000);
   });
 
   test.each([404, 500])('status %i keeps what was there and is tried again ever later', async (status) => {
@@ -242,6 +253,12 @@ describe('the folder', () => {
     await pass(0);
     expect(blocks('ads.example')).not.toBeNull();
     expect(subscriptions.alarms().join()).toMatch(/could not be stored and is fetched again after a restart: E/);
+    await pass(2 * HOUR);
+    expect(subscriptions.alarms()).toHaveLength(1);
+    rmSync(blocked);
+    await pass(2 * HOUR);
+    expect(subscriptions.alarms()).toEqual([]);
+    expect(readdirSync(blocked)).toHaveLength(2);
   });
 
   test('has a bound over all lists', async () => {
