@@ -2,7 +2,8 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type FetchedList, type FetchSurroundings, fetchList, type Validators } from '../../../src/lists/fetch-list.ts';
-import { type Answering, type ListServer, ON_THIS_MACHINE, startListServer } from './list-servers.ts';
+import { TEST_CA } from '../../lab/tls-servers.ts';
+import { type Answering, type ListServer, ON_THIS_MACHINE, startListServer, startTlsListServer } from './list-servers.ts';
 
 const LIST = 'ads.example\ntracker.example\n';
 const QUICK = { headMs: 300, idleMs: 150, totalMs: 600 };
@@ -220,6 +221,41 @@ describe('nothing leads inside that the config did not name', () => {
   test('a name without an address fails', async () => {
     const server = await serving((_request, response) => response.end(LIST));
     expect(failureOf(await fetching(server.url('/'), { resolveAddress: async () => null }))).toBe('network');
+  });
+});
+
+describe('https', () => {
+  async function servingTls(answer: Answering): Promise<ListServer> {
+    const server = await startTlsListServer(answer);
+    servers.push(server);
+    return server;
+  }
+
+  test('reads a list from a server that shows who it is', async () => {
+    const server = await servingTls((_request, response) => response.end(LIST));
+    expect((await fetching(server.url('/list.txt'), { ca: TEST_CA })).kind).toBe('fetched');
+  });
+
+  test('reads nothing from a server that nobody vouches for, or with another name', async () => {
+    const server = await servingTls((_request, response) => response.end(LIST));
+    expect(failureOf(await fetching(server.url('/list.txt')))).toBe('network');
+    expect(failureOf(await fetching(`https://other.test:${server.port}/`, { ca: TEST_CA }))).toBe('network');
+    expect(server.requests).toHaveLength(0);
+  });
+
+  test('is not left for http', async () => {
+    const plain = await serving((_request, response) => response.end(LIST));
+    const server = await servingTls((_request, response) => response.writeHead(301, { location: plain.url('/list.txt') }).end());
+    const fetched = await fetching(server.url('/list.txt'), { ca: TEST_CA });
+    expect(fetched).toEqual({ kind: 'failed', failure: 'redirect', detail: 'redirected from https to http' });
+    expect(plain.requests).toHaveLength(0);
+  });
+
+  test('is what http may go over to', async () => {
+    const server = await servingTls((_request, response) => response.end(LIST));
+    const plain = await serving((_request, response) => response.writeHead(301, { location: server.url('/list.txt') }).end());
+    const url = `http://dns.test:${plain.port}/list.txt`;
+    expect((await fetching(url, { ca: TEST_CA })).kind).toBe('fetched');
   });
 });
 

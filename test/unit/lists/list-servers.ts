@@ -2,11 +2,13 @@
  * HTTP servers on loopback that hand out lists, well or badly, and the look-up that leads to them.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { identity } from '../../lab/tls-servers.ts';
 
 export interface ListServer {
   readonly port: number;
-  /** `http://lists.example:PORT/PATH`: a name, so that the look-up is asked. */
+  /** With a name for a host, so that the look-up is asked. */
   url(path: string): string;
   /** What was asked, in order. */
   readonly requests: IncomingMessage[];
@@ -21,16 +23,26 @@ export async function startListServer(answer: Answering): Promise<ListServer> {
     requests.push(request);
     answer(request, response);
   });
-  return listening(server, 'http', requests);
+  return listening(server, 'http://lists.example', requests);
 }
 
-export async function listening(server: Server, scheme: 'http' | 'https', requests: IncomingMessage[]): Promise<ListServer> {
+/** With the certificate of `dns.test`. */
+export async function startTlsListServer(answer: Answering): Promise<ListServer> {
+  const requests: IncomingMessage[] = [];
+  const server = createTlsServer(identity('good'), (request, response) => {
+    requests.push(request);
+    answer(request, response);
+  });
+  return listening(server, 'https://dns.test', requests);
+}
+
+async function listening(server: Server, origin: string, requests: IncomingMessage[]): Promise<ListServer> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     port,
     requests,
-    url: (path) => `${scheme}://lists.example:${port}${path}`,
+    url: (path) => `${origin}:${port}${path}`,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();
