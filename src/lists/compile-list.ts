@@ -47,6 +47,7 @@ export class ListCompiler {
         if (!this.#builder.void(rule)) this.#skip('too-many-conditions', line);
       },
       notApplied: (why, line) => this.#skip(why, line),
+      node: (base, reach) => this.#builder.addNode(base, reach),
     });
   }
 

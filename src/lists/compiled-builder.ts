@@ -6,7 +6,7 @@ import { labelCount, MAX_NAME_OCTETS, type QName } from '../wire/name.ts';
 import { CompiledList, FLAG, isBase, MAX_ENTRIES, REACHES, RECORD, tagOf } from './compiled-list.ts';
 import type { NameHasher } from './list-hash.ts';
 import type { ListReport } from './list-report.ts';
-import type { ListRule, NotApplied, RuleCondition } from './list-rule.ts';
+import type { ListRule, NotApplied, Reach, RuleCondition } from './list-rule.ts';
 
 /** Rules with one base stand behind each other in the table, so a list must not have any number of them: twelve without conditions. */
 const MAX_CONDITIONAL_PER_BASE = 16;
@@ -45,6 +45,7 @@ export class CompiledBuilder {
     this.#hasher = hasher;
   }
 
+  /** `rule.base` is never the root, which has no hash. */
   add(rule: ListRule, line: number): Added {
     const { base, condition } = rule;
     if (condition !== null && !this.#mayKeep(condition)) return 'too-many-conditions';
@@ -52,16 +53,20 @@ export class CompiledBuilder {
     const place = this.#place(rule, hash);
     if (typeof place === 'string') return place;
     if (this.#count >= MAX_ENTRIES || this.#end > MAX_RECORD_OCTETS) return 'too-many-entries';
-    const entry = this.#append(base, flagsOf(rule), line);
-    this.#tags[place] = tagOf(hash);
-    this.#slots[place] = entry;
+    const entry = this.#put(place, base, hash, flagsOf(rule), line);
     if (condition !== null) this.#conditions.set(entry, condition);
     if (rule.reach !== 'exact') this.#depths.add(labelCount(base));
-    if (this.#count === this.#hashes.length) this.#hashes = grown(this.#hashes, new Int32Array(2 * this.#count));
-    this.#hashes[this.#count] = hash;
-    this.#count += 1;
-    if (this.#count * 2 > this.#slots.length) this.#rehash();
     return 'added';
+  }
+
+  /** Notes that a response policy zone has a record here; only where no rule of this reach says so already, that takes an entry. */
+  addNode(base: QName, reach: Reach): void {
+    this.#depths.add(labelCount(base));
+    const hash = this.#hashOf(base);
+    const bits = REACHES.indexOf(reach);
+    const place = this.#freePlace(base, hash, bits);
+    const isFull = this.#count >= MAX_ENTRIES || this.#end > MAX_RECORD_OCTETS;
+    if (place !== null && !isFull) this.#put(place, base, hash, bits | FLAG.VOIDED, 0);
   }
 
   /** The rule is void, wherever it stands; takes effect when the list is finished. False when there are too many of these. */
@@ -110,10 +115,34 @@ export class CompiledBuilder {
     return rule.condition !== null && conditional >= MAX_CONDITIONAL_PER_BASE ? 'too-many-conditions' : at;
   }
 
+  /** The slot for the first record with this base and reach; null when there is one. */
+  #freePlace(base: QName, hash: number, reach: number): number | null {
+    const mask = this.#slots.length - 1;
+    const tag = tagOf(hash);
+    let at = hash & mask;
+    for (; this.#tags[at] !== 0; at = (at + 1) & mask) {
+      if (this.#tags[at] !== tag) continue;
+      const entry = this.#slots[at] ?? 0;
+      if (isBase(this.#records, entry, base, 0) && ((this.#records[entry + RECORD.FLAGS] ?? 0) & FLAG.REACH) === reach) return null;
+    }
+    return at;
+  }
+
+  /** Writes a record and enters it in the table; returns its place. */
+  #put(place: number, base: QName, hash: number, flags: number, line: number): number {
+    const entry = this.#append(base, flags, line);
+    this.#tags[place] = tagOf(hash);
+    this.#slots[place] = entry;
+    if (this.#count === this.#hashes.length) this.#hashes = grown(this.#hashes, new Int32Array(2 * this.#count));
+    this.#hashes[this.#count] = hash;
+    this.#count += 1;
+    if (this.#count * 2 > this.#slots.length) this.#rehash();
+    return entry;
+  }
+
   /** Of an entry with the same base. */
   #isRule(entry: number, rule: ListRule): boolean {
-    const flags = (this.#records[entry + RECORD.FLAGS] ?? 0) & ~FLAG.VOIDED;
-    return flags === flagsOf(rule) && isSameCondition(this.#conditions.get(entry) ?? null, rule.condition);
+    return this.#records[entry + RECORD.FLAGS] === flagsOf(rule) && isSameCondition(this.#conditions.get(entry) ?? null, rule.condition);
   }
 
   #append(base: QName, flags: number, line: number): number {
@@ -150,8 +179,8 @@ export class CompiledBuilder {
     let voided = 0;
     for (const rule of this.#voided) {
       const at = this.#entryOf(rule);
-      if (at === null || ((this.#records[at + RECORD.FLAGS] ?? 0) & FLAG.VOIDED) !== 0) continue;
-      this.#records[at + RECORD.FLAGS] = (this.#records[at + RECORD.FLAGS] ?? 0) | FLAG.VOIDED;
+      if (at === null) continue;
+      this.#records[at + RECORD.FLAGS] = flagsOf(rule) | FLAG.VOIDED;
       voided += 1;
     }
     return voided;

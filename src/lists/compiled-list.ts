@@ -5,14 +5,15 @@
  *
  * Of the rules that cover a name the most specific decides, by the length of its base; a rule for the name alone comes before one
  * for the name and all below. In a list with `@@` or `$important` that holds within each rank only: an important exception beats an
- * important rule, that an exception, that a rule. In RPZ the most specific always decides, as name servers do it.
+ * important rule, that an exception, that a rule. In a response policy zone the closest name with a record, or the wildcard
+ * there, decides, or nothing does (RFC 4592), as in the name servers the zone was written for.
  */
 import { isAtOrBelow, labelCount, type QName, toPresentation } from '../wire/name.ts';
 import type { NameProbe } from './list-hash.ts';
 import type { ListReport } from './list-report.ts';
 import type { Reach, RuleCondition } from './list-rule.ts';
 
-/** Bits of an entry's flags: its reach in the lowest two. */
+/** Bits of an entry's flags: its reach in the lowest two. A voided one is no rule; in an RPZ it says that there is a record. */
 export const FLAG = { REACH: 3, EXCEPTED: 4, IMPORTANT: 8, CONDITIONAL: 16, VOIDED: 32 } as const;
 
 export const REACHES: readonly Reach[] = ['exact', 'at-or-below', 'below'];
@@ -40,7 +41,7 @@ export interface CompiledParts {
   readonly slots: Uint32Array;
   /** Conditions by entry. */
   readonly conditions: ReadonlyMap<number, RuleCondition>;
-  /** Numbers of labels for which there is a rule that covers names below its base. */
+  /** Numbers of labels for which there is a rule that covers names below its base, or a record of an RPZ. */
   readonly depths: readonly number[];
   readonly report: ListReport;
   /** `NameHasher.mark` of the seed the slots were filled with. */
@@ -73,6 +74,7 @@ export class CompiledList {
   readonly #slots: Uint32Array;
   readonly #coversBelow = new Uint8Array(LABEL_COUNTS);
   readonly #firstDecides: boolean;
+  readonly #isZone: boolean;
 
   constructor(parts: CompiledParts) {
     this.parts = parts;
@@ -81,7 +83,8 @@ export class CompiledList {
     this.#slots = parts.slots;
     for (const depth of parts.depths) this.#coversBelow[depth] = 1;
     const { format, exceptions, important } = parts.report;
-    this.#firstDecides = format === 'rpz' || (exceptions === 0 && important === 0);
+    this.#isZone = format === 'rpz';
+    this.#firstDecides = this.#isZone || (exceptions === 0 && important === 0);
     this.dependsOnType = [...parts.conditions.values()].some(({ types, otherTypes }) => types.length + otherTypes.length > 0);
   }
 
@@ -100,7 +103,10 @@ export class CompiledList {
     for (let cut = 0; cut < labels; cut++) {
       if (cut > 0 && this.#coversBelow[labels - cut] === 0) continue;
       const entry = this.#findBase(probe, cut, qtype);
-      if (entry === NO_ENTRY) continue;
+      if (entry === NO_ENTRY) {
+        if (this.#isZone && this.#exists(probe, cut)) return NO_ENTRY;
+        continue;
+      }
       if (this.#firstDecides) return entry;
       const rank = this.#rank(entry);
       if (rank <= bestRank) continue;
@@ -145,6 +151,20 @@ export class CompiledList {
       if (best === NO_ENTRY || this.#comesBefore(entry, best)) best = entry;
     }
     return best;
+  }
+
+  /** Whether the zone has a record at the probed name without its first `cut` labels, or, if there is a cut, a wildcard. */
+  #exists(probe: NameProbe, cut: number): boolean {
+    const tags = this.#tags;
+    const mask = tags.length - 1;
+    const hash = probe.hashes[cut] ?? 0;
+    for (let at = hash & mask; tags[at] !== 0; at = (at + 1) & mask) {
+      if (tags[at] !== tagOf(hash)) continue;
+      const entry = this.#slots[at] ?? 0;
+      if (cut === 0 && (this.#flags(entry) & FLAG.REACH) !== EXACT) continue;
+      if (isBase(this.#records, entry, probe.name, probe.starts[cut] ?? 0)) return true;
+    }
+    return false;
   }
 
   #applies(entry: number, name: QName, cut: number, qtype: number | null): boolean {

@@ -43,7 +43,7 @@ export class NameHasher {
     this.#words = new Int32Array(octets.buffer.slice(octets.byteOffset, octets.byteOffset + octets.length));
   }
 
-  /** The hashes of the name and its parents, one for each label. */
+  /** The hashes of the name and its parents, one for each label: none for the root. */
   probe(name: QName): NameProbe {
     const probe = this.#probe;
     const { starts, hashes } = probe;

@@ -83,6 +83,11 @@ export interface RuleSink {
   /** `$badfilter`: the rule that reads the same without it is void, wherever in the list it stands. */
   voided(rule: ListRule, line: number): void;
   notApplied(why: NotApplied, line: number): void;
+  /**
+   * A response policy zone has a record of this reach here, whatever becomes of it: no wildcard from above covers what is at or below it
+   * (RFC 4592 §3.3.1). Told after the rule, if there is one.
+   */
+  node(base: QName, reach: Reach): void;
 }
 
 /** Reads one line without its end; numbers count from 1. Whatever the line holds, nothing throws. */

@@ -1,7 +1,9 @@
 /**
  * Response policy zones as zone files (RFC 1035 §5; draft-vixie-dnsop-dns-rpz-00): QNAME triggers whose action is NXDOMAIN (`CNAME .`),
  * NODATA (`CNAME *.`), DROP, or a sinkhole address are rules; `rpz-passthru.` and an alias to the trigger itself are exceptions. `*.x`
- * covers what is below `x` and not `x`. How a blocked name is answered is the policy's, not the zone's.
+ * covers what is below `x` and not `x`, as far as no other record of the zone is closer (RFC 4592): beside `*.x` a record at `a.x`,
+ * whatever it says, takes `a.x` and all below it away. Names without a record of their own, which only have others below them, do
+ * not count: to name servers some of them do. How a blocked name is answered is the policy's, not the zone's.
  *
  * Data of the zone's own (a walled garden, safe search) is not applied: Kennel answers nothing that a list has made up, and to block
  * the name instead would do what nobody wrote. Triggers by address and by name server are not applied either.
@@ -14,6 +16,7 @@ import {
   type ListRule,
   type NotApplied,
   plainRule,
+  type Reach,
   type Reading,
   type RuleSink,
   tell,
@@ -59,6 +62,8 @@ class ZoneLines {
   #origin: Written = { name: ROOT, absolute: false };
   #apex: QName | null = null;
   #owner: Written | null = null;
+  /** Where the record stands that is being read; null: it is no trigger by name. */
+  #node: { readonly base: QName; readonly reach: Reach } | null = null;
   /** Words of lines that an open parenthesis joins, and the line that opened it; null: none is open. */
   #joined: { words: string[]; line: number; lines: number; indented: boolean } | null = null;
 
@@ -95,6 +100,8 @@ class ZoneLines {
     const [first = ''] = words;
     const reading = first.startsWith('$') ? this.#directive(first.toUpperCase(), words[1] ?? '') : this.#record(words, indented);
     tell(reading, line, this.#sink);
+    if (this.#node !== null) this.#sink.node(this.#node.base, this.#node.reach);
+    this.#node = null;
   }
 
   #directive(name: string, value: string): Reading {
@@ -119,15 +126,18 @@ class ZoneLines {
     const trigger = this.#triggerOf(owner);
     if (trigger === null) return 'out-of-zone';
     // Text about the zone stands at its apex.
-    return trigger === ROOT ? null : this.#rule(trigger, actionOf(trigger, type, value));
-  }
-
-  #rule(trigger: QName, action: Action): Reading {
-    if (action !== 'listed' && action !== 'excepted') return action;
-    if (this.#kind === 'allow' && action === 'listed') return 'opposite-effect';
+    if (trigger === ROOT) return null;
     const wildcard = trigger.startsWith('\x01*');
     const base = wildcard ? (trigger.slice(2) as QName) : trigger;
-    return plainRule(base, wildcard ? 'below' : 'exact', this.#kind === 'allow' ? 'listed' : action);
+    const reach = wildcard ? 'below' : 'exact';
+    if (base !== ROOT) this.#node = { base, reach };
+    return this.#rule(base, reach, actionOf(trigger, type, value));
+  }
+
+  #rule(base: QName, reach: Reach, action: Action): Reading {
+    if (action !== 'listed' && action !== 'excepted') return action;
+    if (this.#kind === 'allow' && action === 'listed') return 'opposite-effect';
+    return plainRule(base, reach, this.#kind === 'allow' ? 'listed' : action);
   }
 
   /** The name that is asked for: the owner without the name of the zone. */

@@ -86,6 +86,39 @@ forward-zone:
   });
 }
 
+/** Unbound that asks `authority` for everything that the response policy zone in `zoneFile` does not decide. */
+export function startUnboundWithPolicyZone(
+  zone: string,
+  zoneFile: string,
+  authority: { address: string; port: number },
+): Promise<LoopbackServer> {
+  return startServer(
+    'unbound',
+    [{ name: 'ready.example', file: zoneFile }],
+    (folder, port) => `server:
+  directory: "${folder}"
+  username: ""
+  chroot: ""
+  pidfile: ""
+  use-syslog: no
+  interface: 127.0.0.1
+  port: ${port}
+  do-ip6: no
+  do-not-query-localhost: no
+  num-threads: 1
+  module-config: "respip iterator"
+remote-control:
+  control-enable: no
+rpz:
+  name: "${zone}"
+  zonefile: "${zoneFile}"
+forward-zone:
+  name: "."
+  forward-addr: ${authority.address}@${authority.port}
+`,
+  );
+}
+
 async function startServer(
   tool: 'nsd' | 'unbound',
   zones: readonly LocalZone[],

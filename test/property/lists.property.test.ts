@@ -12,6 +12,7 @@ import { type CompiledList, NO_ENTRY } from '../../src/lists/compiled-list.ts';
 import { NameHasher } from '../../src/lists/list-hash.ts';
 import type { KnownFormat, ListReport } from '../../src/lists/list-report.ts';
 import type { ListRule } from '../../src/lists/list-rule.ts';
+import { SNIFFED_OCTETS } from '../../src/lists/sniff.ts';
 import { fromLabels, isAtOrBelow, labelCount, type QName, ROOT } from '../../src/wire/name.ts';
 
 const FORMATS = ['hosts', 'domains', 'wildcard', 'adblock', 'rpz'] as const;
@@ -38,6 +39,11 @@ const rule: fc.Arbitrary<ListRule> = fc.record({
   ),
 });
 
+/** Zones have no more than this. */
+function asInZone({ base, reach, effect }: ListRule): ListRule {
+  return { base, reach: reach === 'below' ? 'below' : 'exact', effect, important: false, condition: null };
+}
+
 const format: fc.Arbitrary<KnownFormat> = fc.constantFrom('adblock', 'rpz');
 
 const EMPTY: ListReport = {
@@ -58,7 +64,10 @@ const EMPTY: ListReport = {
 
 function compile(rules: readonly ListRule[], voided: readonly ListRule[], as: KnownFormat): CompiledList {
   const builder = new CompiledBuilder(hasher);
-  for (const [index, one] of rules.entries()) builder.add(one, index + 1);
+  for (const [index, one] of rules.entries()) {
+    builder.add(one, index + 1);
+    if (as === 'rpz') builder.addNode(one.base, one.reach);
+  }
   for (const one of voided) builder.void(one);
   return builder.finish((counts) => ({ ...EMPTY, format: as, ...counts }));
 }
@@ -78,6 +87,12 @@ function rank({ effect, important }: ListRule): number {
 
 const NARROWEST = ['exact', 'at-or-below', 'below'];
 
+/** Whether a rule of a zone stands at the name, or above it and closer than another: then it, or nothing, decides. */
+function isCloser(one: ListRule, other: ListRule, qname: QName): boolean {
+  const stands = one.base === qname ? one.reach !== 'below' : isAtOrBelow(qname, one.base);
+  return stands && labelCount(one.base) > labelCount(other.base);
+}
+
 /** The line of the rule that decides, by going through all. */
 function lineByWalk(rules: readonly ListRule[], qname: QName, qtype: number | null, as: KnownFormat): number | null {
   const order = (one: ListRule): readonly number[] => {
@@ -87,7 +102,7 @@ function lineByWalk(rules: readonly ListRule[], qname: QName, qtype: number | nu
   };
   let best: { line: number; order: readonly number[] } | null = null;
   for (const [index, one] of rules.entries()) {
-    if (!covers(one, qname, qtype)) continue;
+    if (!covers(one, qname, qtype) || (as === 'rpz' && rules.some((other) => isCloser(other, one, qname)))) continue;
     const own = order(one);
     const differs = best === null ? 0 : own.findIndex((part, at) => part !== best?.order[at]);
     if (best === null || (differs >= 0 && (own[differs] ?? 0) > (best.order[differs] ?? 0))) best = { line: index + 1, order: own };
@@ -105,7 +120,8 @@ const qtype = fc.constantFrom(1, 28, 16, null);
 describe('a compiled list', () => {
   test('says what a walk over its rules says', () => {
     fc.assert(
-      fc.property(fc.array(rule, { maxLength: 30 }), fc.array(name, { maxLength: 10 }), qtype, format, (rules, names, type, as) => {
+      fc.property(fc.array(rule, { maxLength: 30 }), fc.array(name, { maxLength: 10 }), qtype, format, (drawn, names, type, as) => {
+        const rules = as === 'rpz' ? drawn.map(asInZone) : drawn;
         const list = compile(rules, [], as);
         for (const qname of [...names, ...rules.map((one) => one.base)]) {
           expect(lineOf(list, qname, type)).toBe(lineByWalk(rules, qname, type, as));
@@ -191,6 +207,9 @@ const arrived: fc.Arbitrary<Arrived> = fc.record({
   pieces: fc.array(fc.integer({ min: 1, max: 500 }), { maxLength: 5 }),
 });
 
+/** Empty lines, more than are kept until the format is known: what comes then is read as it comes. */
+const SNIFFED = Buffer.alloc(SNIFFED_OCTETS, '\n');
+
 describe('reading a list', () => {
   const choice = fc.constantFrom('auto', ...FORMATS);
   const kind = fc.constantFrom('allow', 'block');
@@ -199,8 +218,9 @@ describe('reading a list', () => {
     fc.assert(
       fc.property(arrived, choice, kind, ({ octets, pieces }, as, of) => {
         const whole = new ListCompiler({ kind: of, format: as, hasher });
-        whole.push(octets);
+        whole.push(Buffer.concat([SNIFFED, octets]));
         const inPieces = new ListCompiler({ kind: of, format: as, hasher });
+        inPieces.push(SNIFFED);
         let at = 0;
         for (const piece of pieces) {
           inPieces.push(octets.subarray(at, at + piece));

@@ -222,6 +222,26 @@ describe('response policy zones', () => {
     expect(notApplied(allow.report)).toEqual({ 'opposite-effect': [3] });
   });
 
+  it('keep what is closer from the wildcards above it, applied or not', () => {
+    const lines = [
+      '*.example.com CNAME .',
+      'ok.example.com CNAME walled.garden.',
+      '*.safe.example.com A 192.0.2.1',
+      'bad.example.com CNAME .',
+    ];
+    const zone = compiled(`@ SOA ns. host. 1 2 3 4 5\n${lines.join('\n')}\n`, 'rpz');
+    const listed = ['x.example.com', 'ok.example.com', 'x.ok.example.com', 'safe.example.com', 'x.safe.example.com', 'x.bad.example.com'];
+    expect(listed.map((name) => lists(zone, name))).toEqual([true, false, false, true, false, false]);
+    const allow = compiled('@ SOA ns. host. 1 2 3 4 5\n*.example.com CNAME rpz-passthru.\nbad.example.com CNAME .\n', 'rpz', 'allow');
+    expect([lists(allow, 'x.example.com'), lists(allow, 'bad.example.com')]).toEqual([true, false]);
+  });
+
+  it('mean nothing by a wildcard at the root, and say so the same way each time', () => {
+    const again = () => compiled('@ SOA ns. host. 1 2 3 4 5\nads.example.com CNAME .\n* CNAME walled.garden.\n', 'rpz').parts;
+    expect(again()).toEqual(again());
+    expect(again().report.entries).toBe(1);
+  });
+
   it('survive a parenthesis that is never closed', () => {
     const zone = compiled(`open.example.com CNAME (\n${'x\n'.repeat(70)}next.example.com CNAME .\n`, 'rpz');
     expect(lists(zone, 'next.example.com')).toBe(true);
