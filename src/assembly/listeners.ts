@@ -62,8 +62,8 @@ function proxiesOf(config: () => Config): (address: string) => boolean {
   };
 }
 
-/** Queries that join one under way wait as well, without counting as another; above this they are dropped unread. */
-const PENDING_PER_LOOK_UP = 2;
+/** Above what the pipeline refuses with a reason (twice as many); what exceeds this as well is dropped unread. */
+const PENDING_PER_LOOK_UP = 3;
 
 type Open = (port: number) => Promise<Listener | ListenError>;
 

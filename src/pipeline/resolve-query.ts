@@ -47,6 +47,9 @@ const HOLD_MS = 30_000;
 /** Part of all waiting queries that one session may have: slow names of its choice must not shut out the others. */
 const SESSION_PART = 1 / 4;
 
+/** Queries that join a look-up under way cost memory as well; so many may wait for each that `pendingQueries` allows. */
+const WAITING_PER_LOOK_UP = 2;
+
 /** Answers one packet: octets to send back, or null to stay silent. Synchronous unless an upstream or the disk has to be waited for. */
 export function resolveQuery(k: Pipeline, packet: Uint8Array, source: QuerySource): Uint8Array | null | Promise<Uint8Array | null> {
   const startedMs = k.clock.monotonicMs();
@@ -178,10 +181,16 @@ function lookUp(k: Pipeline, context: QueryContext, judgement: Judgement, way: L
     k.metrics.overloaded('session');
     return Promise.resolve(TOO_MANY_WAITING);
   }
+  if (k.sessions.waiting >= k.limits.pendingQueries * WAITING_PER_LOOK_UP) {
+    k.metrics.overloaded('all');
+    return Promise.resolve(TOO_MANY_WAITING);
+  }
   const outcome = begin(k, context, judgement, way);
   session.waiting += 1;
+  k.sessions.waiting += 1;
   const over = (): void => {
     session.waiting -= 1;
+    k.sessions.waiting -= 1;
   };
   outcome.then(over, over);
   return outcome;

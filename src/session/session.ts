@@ -105,6 +105,8 @@ export class Session {
  * quarantines are kept apart and outlive eviction.
  */
 export class SessionTable {
+  /** Queries of all sessions that wait for an upstream, also of those that were evicted meanwhile. */
+  waiting = 0;
   readonly #sessions = new Map<SessionKey, Session>();
   readonly #store: MeterStore;
   readonly #limit: number;

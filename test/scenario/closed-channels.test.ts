@@ -63,10 +63,18 @@ const spelling = fc
   .array(fc.boolean(), { minLength: 15, maxLength: 15 })
   .map((upper) => [...'www.example.net'].map((letter, i) => (upper[i] === true ? letter.toUpperCase() : letter)).join(''));
 
+/** A cookie of another length is a format error, so it is asked by itself (RFC 7873 §5.2.2). */
+const COOKIE = 10;
+const cookie = fc.oneof(fc.uint8Array({ minLength: 8, maxLength: 8 }), fc.uint8Array({ minLength: 16, maxLength: 40 }));
+const ednsOption = fc.oneof(
+  fc.record({ code: fc.nat({ max: 65_535 }).filter((code) => code !== COOKIE), value: fc.uint8Array({ maxLength: 40 }) }),
+  fc.record({ code: fc.constant(COOKIE), value: cookie }),
+);
+
 const edns = fc.record({
   udpPayloadSize: fc.nat({ max: 65_535 }),
   dnssecOk: fc.boolean(),
-  options: fc.array(fc.record({ code: fc.nat({ max: 65_535 }), value: fc.uint8Array({ maxLength: 40 }) }), { maxLength: 4 }),
+  options: fc.array(ednsOption, { maxLength: 4 }),
 });
 
 /** RD, AD and CD as a client likes; the other flags make it no query. */

@@ -330,4 +330,21 @@ describe('queries that wait for upstreams', () => {
     const over = await refusedAtOnce(kennel, { client: '10.0.0.99', name: 'd.example.com' });
     expect(over).toMatchObject({ rcode: RCODE.SERVFAIL, edns: { options: [{ code: EDE }] } });
   });
+
+  test('of whom twice as many may wait when they ask the same', async () => {
+    const kennel = stuck('{ queriesPerSecond: 100000, burst: 100000, pendingQueries: 8 }');
+    for (let index = 0; index < 16; index++) {
+      expect(await refusedAtOnce(kennel, { client: `10.0.0.${5 + index}`, name: 'same.example.com' })).toBe('waits');
+    }
+    const over = await refusedAtOnce(kennel, { client: '10.0.0.99', name: 'same.example.com' });
+    expect(over).toMatchObject({ rcode: RCODE.SERVFAIL, edns: { options: [{ code: EDE }] } });
+  });
+
+  test('that end make room again', async () => {
+    const kennel = start({ limits: '{ queriesPerSecond: 100000, burst: 100000, pendingQueries: 4 }' });
+    for (let index = 0; index < 20; index++) {
+      expect(await ask(kennel, { client: '10.0.0.5', name: `a${index}.example.com` })).toMatchObject({ rcode: 0 });
+    }
+    expect(kennel.pipeline.sessions.waiting).toBe(0);
+  });
 });

@@ -37,10 +37,10 @@ describe('unverified sources of one network', () => {
     expect(shares(rates, 10, { address: '2001:db8:0:200::1' })).toMatchObject({ full: 10 });
   });
 
-  test('cannot be freed by asking from a million other networks: the table forgets nobody', () => {
+  test('cannot be freed by asking from 200,000 other networks: the table forgets nobody', () => {
     const rates = new SourceRates(KEY);
     shares(rates, 200);
-    for (let network = 0; network < 1_000_000; network++) {
+    for (let network = 0; network < 200_000; network++) {
       rates.shareOfUnverified(`${1 + (network % 99)}.${(network >> 8) & 255}.${(network >> 16) & 255}.${network & 255}`, 1, 0);
     }
     expect(shares(rates, 100)).toMatchObject({ full: 0 });
