@@ -75,6 +75,13 @@ function share(asked: readonly Asked[]): number {
   return counted(asked, 'answered') / asked.length;
 }
 
+function median(asked: readonly Asked[]): number {
+  return percentile(
+    asked.map(({ tookMs }) => tookMs),
+    0.5,
+  );
+}
+
 function p99(asked: readonly Asked[]): number {
   return percentile(
     asked.map(({ tookMs }) => tookMs),
@@ -82,15 +89,18 @@ function p99(asked: readonly Asked[]): number {
   );
 }
 
-/** Above what a healthy upstream takes: the machine is shared with other tests. */
-const HEALTHY_MS = 400;
+/** Nobody waits for an upstream that is gone: half of them less than the shortest wait, and the machine is shared with other tests. */
+function expectHealthy(asked: readonly Asked[]): void {
+  expect(median(asked)).toBeLessThan(150);
+  expect(p99(asked)).toBeLessThan(1_000);
+}
 
 test('nothing fails', async () => {
   const [one, two] = await stubs(2);
   const to = await startWith([one?.url('udp') ?? '', two?.url('udp') ?? '']);
   const { asked } = await measured({ fault: 'none', upstreams: '2', kennel: to, begin: () => undefined });
   expect(share(asked)).toBe(1);
-  expect(p99(asked)).toBeLessThan(HEALTHY_MS);
+  expectHealthy(asked);
 });
 
 test('one of three is silent: everything is answered, and soon as fast as ever', async () => {
@@ -107,7 +117,7 @@ test('one of three is silent: everything is answered, and soon as fast as ever',
   });
   expect(share(asked)).toBe(1);
   expect(p99(asked)).toBeLessThan(1_600);
-  expect(p99(later)).toBeLessThan(HEALTHY_MS);
+  expectHealthy(later);
 });
 
 test('of two, the first is a black hole', async () => {
@@ -124,7 +134,7 @@ test('of two, the first is a black hole', async () => {
   });
   expect(share(asked)).toBe(1);
   expect(p99(asked)).toBeLessThan(1_600);
-  expect(p99(later)).toBeLessThan(HEALTHY_MS);
+  expectHealthy(later);
 });
 
 test('the only one is a black hole: no client waits for nothing, and it is back soon after it is back', async () => {
@@ -141,12 +151,7 @@ test('the only one is a black hole: no client waits for nothing, and it is back 
   });
   expect(counted(asked, 'silent')).toBe(0);
   // While it is known to be down, only a trial waits.
-  expect(
-    percentile(
-      later.map(({ tookMs }) => tookMs),
-      0.5,
-    ),
-  ).toBeLessThan(HEALTHY_MS);
+  expect(median(later)).toBeLessThan(150);
   only.reply = healthy;
   await sleep(2_500);
   const back = await measured({ fault: 'it is back since 2.5 s', upstreams: '1', kennel: to });
@@ -192,7 +197,7 @@ describe.runIf(FULL)('the long form', () => {
     const to = await startWith([first, ...others].map((stub) => stub?.url('udp') ?? ''));
     const { asked } = await measured({ fault: 'the first port is closed', upstreams: '3', kennel: to, begin: () => first?.close() });
     expect(share(asked)).toBe(1);
-    expect(p99(asked)).toBeLessThan(HEALTHY_MS);
+    expectHealthy(asked);
   });
 
   test('one of two is silent from the start', async () => {
@@ -202,7 +207,7 @@ describe.runIf(FULL)('the long form', () => {
     const to = await startWith([first.url('udp'), second.url('udp')]);
     const { asked, later } = await measured({ fault: 'the first is silent from the start', upstreams: '2', kennel: to });
     expect(share(asked)).toBe(1);
-    expect(p99(later)).toBeLessThan(HEALTHY_MS);
+    expectHealthy(later);
   });
 
   test('of three by speed, the fastest falls silent', async () => {
@@ -223,7 +228,7 @@ describe.runIf(FULL)('the long form', () => {
     });
     expect(share(asked)).toBe(1);
     expect(p99(asked)).toBeLessThan(1_600);
-    expect(p99(later)).toBeLessThan(HEALTHY_MS);
+    expectHealthy(later);
   });
 
   test.each([
@@ -242,7 +247,7 @@ describe.runIf(FULL)('the long form', () => {
       },
     });
     expect(share(asked)).toBe(1);
-    expect(p99(asked)).toBeLessThan(HEALTHY_MS);
+    expectHealthy(asked);
   });
 
   test.each([1, 2])('the first of %i flaps: two seconds up, two seconds silent', async (count) => {
@@ -279,6 +284,6 @@ describe.runIf(FULL)('the long form', () => {
     });
     expect(share(asked)).toBe(1);
     expect(p99(asked)).toBeLessThan(1_600);
-    expect(p99(later)).toBeLessThan(HEALTHY_MS);
+    expectHealthy(later);
   });
 });
