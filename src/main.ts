@@ -23,6 +23,7 @@ const VERBS: Readonly<Record<string, ListedVerb>> = {
   secret: { does: 'register secrets and canaries that must not leave in names', load: () => import('./verbs/secret.ts') },
   reload: { does: 'let the running resolver take on its config file as it is now', load: () => import('./verbs/reload.ts') },
   cache: { does: 'forget cached answers', load: () => import('./verbs/cache.ts') },
+  import: { does: 'turn the config of AdGuard Home, Pi-hole or Blocky into one for Kennel', load: () => import('./verbs/import.ts') },
   healthcheck: { does: 'exit 0 when the running resolver is ready', load: () => import('./verbs/healthcheck.ts') },
   demo: { does: 'see a theft over DNS being stopped, in half a minute and without a network', load: () => import('./verbs/demo.ts') },
 };
