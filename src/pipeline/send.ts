@@ -4,6 +4,7 @@
  */
 import { questionKey } from '../cache/question-key.ts';
 import { KEPT_FAILURE_SECONDS, KEPT_TTL_FLOOR_SECONDS, type KeptQuestion } from '../session/kept-names.ts';
+import { LeaseNotWritten, type Price } from '../session/meters.ts';
 import { EDE, RCODE } from '../wire/codes.ts';
 import type { Judgement } from './judge.ts';
 import { grantSend } from './permit.ts';
@@ -36,7 +37,14 @@ const FAILED_LATELY: UpstreamTrouble = {
   sent: false,
 };
 
-/** Charges the judged name to every meter it concerns and sends it. Throws when the charge cannot be written; then nothing is sent. */
+/** Nothing was sent and nothing charged. */
+const NOT_WRITTEN: UpstreamTrouble = {
+  trouble: 'Kennel cannot write its state and sends nothing that it would forget; tell its operator',
+  errorCode: EDE.OTHER,
+  sent: false,
+};
+
+/** Charges the judged name to every meter it concerns and sends it. Where the charge cannot be written, nothing is sent. */
 export function send(k: Pipeline, context: QueryContext, judgement: Judgement): Promise<CachedAnswer | UpstreamTrouble> {
   const { qname, qtype, routed, domain, metered } = judgement;
   const { session, policy } = context;
@@ -53,7 +61,8 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
   if (expired !== null && k.clock.monotonicMs() < expired.recheckAtMs) return Promise.resolve(FAILED_LATELY);
 
   const wallMs = k.clock.wallMs();
-  const paid = k.meters.charge(session.meters, session.epoch, metered, wallMs, judgement.price ?? undefined);
+  const paid = chargeOrNull(() => k.meters.charge(session.meters, session.epoch, metered, wallMs, judgement.price ?? undefined));
+  if (paid === null) return Promise.resolve(NOT_WRITTEN);
   k.metrics.leaked(policy.name, paid.parentBits);
   const permit = grantSend(qname, qtype, paid.parentBits);
   // Not before: a registry must not see the domain of a refused name either.
@@ -75,6 +84,16 @@ export function send(k: Pipeline, context: QueryContext, judgement: Judgement): 
     k.meters.noteExpiry(session.meters, metered, entry.expiresAtMs, k.clock.wallMs());
     return entry;
   });
+}
+
+/** Null: the disk did not take the charge, which the meters' alarm tells. */
+function chargeOrNull(charge: () => Price): Price | null {
+  try {
+    return charge();
+  } catch (error) {
+    if (error instanceof LeaseNotWritten) return null;
+    throw error;
+  }
 }
 
 /**

@@ -173,6 +173,9 @@ const MAX_GLANCED = 1_024;
 /** How many meters charged lately are passed over before one of them goes all the same: what one charge may cost is bounded. */
 const MAX_CHANCES = 64;
 
+/** The store cannot take a lease (a full disk, a lock): bits that a crash would forget are not spent. */
+export class LeaseNotWritten extends Error {}
+
 /** All meters of one Kennel. */
 export class Meters {
   readonly #store: MeterStore;
@@ -278,7 +281,7 @@ export class Meters {
   }
 
   /**
-   * Charges a send to every scope it concerns, in the tick of the send. Throws when a lease cannot be written; then nothing is
+   * Charges a send to every scope it concerns, in the tick of the send. Throws `LeaseNotWritten` when it cannot be; then nothing is
    * charged and nothing may be sent. `price` is what `price` said in this tick. Returns what was paid.
    */
   charge(meters: SessionMeters, epoch: number, name: MeteredName, nowMs: number, price: Price = this.price(meters, name, nowMs)): Price {
@@ -329,7 +332,7 @@ export class Meters {
       this.#trouble = null;
     } catch (error) {
       this.#trouble = error instanceof Error ? error.message : String(error);
-      throw error;
+      throw new LeaseNotWritten(this.#trouble, { cause: error });
     }
   }
 

@@ -34,7 +34,11 @@ describe('a full disk', () => {
   test('refuses what would need a new lease, and says so until a write succeeds', async () => {
     const kennel = answering(new BottledKennel(ENFORCING));
     kennel.meterStore.full = true;
-    expect((await kennel.ask('secret.evil.com'))?.rcode).toBe('SERVFAIL');
+    const refused = await kennel.ask('secret.evil.com');
+    expect(refused?.rcode).toBe('SERVFAIL');
+    expect(refused?.ede).toMatchObject([{ text: expect.stringMatching(/cannot write its state/) }]);
+    // No bug, and not logged as one.
+    expect(kennel.errors).toEqual([]);
     expect(kennel.sent).toEqual([]);
     expect(kennel.pipeline.meters.alarms()).toHaveLength(1);
     kennel.meterStore.full = false;
