@@ -129,8 +129,9 @@ export class UpstreamHealth {
    * A question asked at `askedAtMs` found the upstream silent (`timeout`) or unreachable.
    *
    * Silence may be the fault of the name: one session asking below a zone whose servers are slow must not take the upstream away
-   * from all others. So a time-out counts only if nothing at all came from the upstream since the question was asked, and
-   * questions that waited side by side count once; and after going down by silence the first trial is due at once.
+   * from all others. So a failure counts only if nothing at all came from the upstream since the question was asked, and
+   * questions that waited side by side count once, as do those that one lost connection takes with it; and after going down by
+   * silence the first trial is due at once.
    */
   noteFailure(kind: 'timeout' | 'unreachable', askedAtMs: number, wasTrial: boolean, nowMs: number): void {
     if (wasTrial) {
@@ -139,7 +140,7 @@ export class UpstreamHealth {
     }
     this.#waitingSinceMs = null;
     if (this.#down) return;
-    if (kind === 'timeout' && askedAtMs < this.#lastEvidenceMs) return;
+    if (askedAtMs < this.#lastEvidenceMs) return;
     this.#lastEvidenceMs = nowMs;
     this.#failures++;
     if (this.#failures < FAILURES_TO_DOWN) return;

@@ -34,6 +34,13 @@ describe('going down', () => {
     expect(health.failures).toBe(1);
   });
 
+  test('questions that a lost connection takes with it count as one failure', () => {
+    const health = new UpstreamHealth();
+    for (let query = 0; query < 10; query++) health.noteFailure('unreachable', query, false, 100);
+    expect(health.failures).toBe(1);
+    expect(health.isUp).toBe(true);
+  });
+
   test('a time-out counts for nothing when the upstream answered something else meanwhile', () => {
     const health = new UpstreamHealth();
     for (let round = 0; round < 10; round++) {
