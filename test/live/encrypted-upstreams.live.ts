@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createUpstreamGroup, type ForwardingGroup } from '../../src/upstream/group.ts';
 import { openUpstream } from '../../src/upstream/open-upstream.ts';
 import { createRandom16 } from '../../src/upstream/random16.ts';
+import type { Upstream } from '../../src/upstream/upstream.ts';
 import { parseUpstreamUrl } from '../../src/upstream/upstream-url.ts';
 import { addressesOf } from '../../src/wire/rdata.ts';
 import { SkippingClock } from '../lab/clocks.ts';
@@ -26,6 +27,7 @@ import { openUdpAsker } from '../lab/udp-asker.ts';
 /** As the product gives it to an exchange. */
 const PATIENCE_MS = 4_500;
 
+const clock = new SkippingClock();
 const folder = mkdtempSync(join(tmpdir(), 'kennel-lab-tls-'));
 const inFolder = (file: string) => join(folder, file);
 const cleanUp: (() => unknown)[] = [];
@@ -150,15 +152,17 @@ remote-control:
   return taps;
 }
 
-function groupOf(...urls: string[]): ForwardingGroup {
-  const clock = new SkippingClock();
+function upstreamAt(text: string): Upstream {
+  const url = parseUpstreamUrl(text);
+  if (url.kind === 'error') throw new Error(url.message);
   const options = { randomCase: false, cookies: true, ca: readFileSync(inFolder('authority.pem'), 'utf8') };
-  const upstreams = urls.map((text) => {
-    const url = parseUpstreamUrl(text);
-    if (url.kind === 'error') throw new Error(url.message);
-    return openUpstream(url.url, clock, createRandom16(), options);
-  });
-  const group = createUpstreamGroup({ id: 'default', upstreams, clock });
+  const upstream = openUpstream(url.url, clock, createRandom16(), options);
+  cleanUp.push(() => upstream.close());
+  return upstream;
+}
+
+function groupOf(...urls: string[]): ForwardingGroup {
+  const group = createUpstreamGroup({ id: 'default', upstreams: urls.map(upstreamAt), clock });
   cleanUp.push(() => group.close());
   return group;
 }
@@ -207,11 +211,15 @@ describe.each(['tls', 'https'] as const)('%s', (kind) => {
 
   test('thousands of questions at once, over few connections', async () => {
     const before = good[kind].connections;
-    const group = groupOf(urlOf(kind, 'dns.test', good[kind].port));
-    await addressOf(group, 'first.lab.example');
+    const upstream = upstreamAt(urlOf(kind, 'dns.test', good[kind].port));
     const startedMs = performance.now();
-    const found = await Promise.all(Array.from({ length: 5_000 }, (_, index) => addressOf(group, `n${index}.lab.example`)));
+    // More patience than a client has: a busy machine may need it, and what counts here is that each gets its answer.
+    const asked = Array.from({ length: 5_000 }, (_, index) => upstream.ask(permitFor(`n${index}.lab.example`), 60_000));
+    const attempts = await Promise.all(asked);
     const elapsedMs = performance.now() - startedMs;
+    const found = attempts.map((attempt) =>
+      attempt.kind === 'response' ? attempt.response.answers.flatMap(addressesOf).join(' ') : attempt,
+    );
     expect(found.filter((text) => text !== '203.0.113.10')).toEqual([]);
     const connections = good[kind].connections - before;
     console.log(`${kind}: 5,000 questions in ${elapsedMs.toFixed(0)} ms over ${connections} connections`);
