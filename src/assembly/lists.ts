@@ -54,6 +54,7 @@ export async function openLists(config: Config, { groups, clock, log, metrics, o
   const seed = await listSeed(folder, randomBytes);
   const hasher = new NameHasher(seed);
   let hosts = listHosts(config);
+  const onBug = (cause: unknown): void => log.error({ err: cause }, 'refreshing lists failed because of a bug');
   const subscriptions = await openSubscriptions({
     lists: config.lists,
     store: openListStore(folder, hasher),
@@ -70,11 +71,12 @@ export async function openLists(config: Config, { groups, clock, log, metrics, o
     random: Math.random,
     onChange,
     onEvent: (event) => logEvent(log, event),
+    onBug,
   });
   metrics.readListsFrom(() => subscriptions.status());
   let tick: NodeJS.Timeout | null = null;
   const refresh = (): void => {
-    subscriptions.refreshDue().catch((error: unknown) => log.error({ err: error }, 'refreshing lists failed'));
+    subscriptions.refreshDue().catch(onBug);
   };
   return {
     get lists() {
@@ -114,6 +116,9 @@ export async function openListsOffline(config: Config): Promise<{ readonly lists
     clock: { wallMs: Date.now, monotonicMs: () => performance.now() },
     random: Math.random,
     onChange: () => undefined,
+    onBug: (cause) => {
+      throw cause;
+    },
   });
   // Files may have changed since they were stored, and a large one takes longer than a start waits.
   const files = config.lists.filter(({ source }) => source.kind === 'file').map(({ name }) => name);

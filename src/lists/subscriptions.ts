@@ -30,6 +30,8 @@ export interface SubscriptionOptions {
   /** Lists have changed: policies that ask the old `names` are to be compiled anew. Not called while opening. */
   readonly onChange: () => void;
   readonly onEvent?: (event: ListEvent) => void;
+  /** Something threw where nobody waits for it. */
+  readonly onBug: (cause: unknown) => void;
 }
 
 /** For the log. */
@@ -59,7 +61,7 @@ const LANES = 2;
  * How long a start waits for files that are here but were never compiled, so that a small list is in force before the first query.
  * Larger ones come a moment later.
  */
-const START_PATIENCE_MS = 2_000;
+const START_PATIENCE_MS = 3_000;
 
 type Outcome =
   | { readonly kind: 'changed'; readonly compiled: CompiledList; readonly facts: CopyFacts; readonly encoded: Uint8Array }
@@ -149,7 +151,7 @@ class LiveSubscriptions implements Subscriptions {
     // A reload looks at files again: whoever changed the config may have changed them too.
     const nowMs = this.#options.clock.monotonicMs();
     for (const one of this.#byName.values()) if (one.config.source.kind === 'file') one.dueMs = nowMs;
-    void this.#loadBehind(fresh, lists);
+    this.#loadBehind(fresh, lists).catch(this.#options.onBug);
   }
 
   async close(): Promise<void> {
@@ -203,9 +205,7 @@ class LiveSubscriptions implements Subscriptions {
 
   async #refresh(one: Subscription, force: boolean): Promise<void> {
     const { config } = one;
-    const outcome = await (config.source.kind === 'url'
-      ? this.#askSource(one, config.source.url, force)
-      : this.#readFile(one, config.source.path, force));
+    const outcome = await this.#offered(one, force).catch((cause: unknown) => failedBy(cause));
     // Meanwhile the config may have replaced or removed it, or Kennel may be closing.
     if (this.#closing.signal.aborted || this.#byName.get(config.name) !== one) return;
     const { clock, random } = this.#options;
@@ -223,6 +223,11 @@ class LiveSubscriptions implements Subscriptions {
     one.needsSomebody = false;
     one.dueMs = clock.monotonicMs() + nextAfterSuccess(refreshMs, random());
     await this.#adopt(one, outcome);
+  }
+
+  #offered(one: Subscription, force: boolean): Promise<Outcome> {
+    const { source } = one.config;
+    return source.kind === 'url' ? this.#askSource(one, source.url, force) : this.#readFile(one, source.path, force);
   }
 
   async #adopt(one: Subscription, outcome: Exclude<Outcome, { kind: 'failed' }>): Promise<void> {
@@ -278,12 +283,12 @@ class LiveSubscriptions implements Subscriptions {
       const facts = { validators: { etag: null, lastModified: null }, fetchedAtMs: nowMs, checkedAtMs: nowMs, file };
       return await this.#compile(one, octets, facts, force);
     } catch (error) {
-      return { kind: 'failed', detail: error instanceof Error ? error.message : String(error), lasting: true };
+      return failedBy(error);
     }
   }
 
   async #compile(one: Subscription, octets: Uint8Array, facts: CopyFacts, force: boolean): Promise<Outcome> {
-    const report = await this.#options.compile(one.config, octets);
+    const report = await this.#options.compile(one.config, octets, this.#closing.signal);
     if (report.kind === 'refused') return { kind: 'failed', detail: report.problem, lasting: true };
     const before = one.copy?.compiled ?? null;
     // A server without validators sends the same again: policies need not be compiled anew.
@@ -319,6 +324,11 @@ function sameSource(one: ListConfig, other: ListConfig): boolean {
 
 function isSameFile(known: FileMark | null, found: FileMark): boolean {
   return known !== null && known.octets === found.octets && known.changedAtMs === found.changedAtMs;
+}
+
+/** A file that cannot be read, or a bug: neither may end the resolver. */
+function failedBy(cause: unknown): Outcome {
+  return { kind: 'failed', detail: cause instanceof Error ? cause.message : String(cause), lasting: true };
 }
 
 function tooLarge({ maxOctets }: ListConfig): Outcome {

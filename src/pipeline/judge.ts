@@ -133,7 +133,7 @@ export function judge(
     refusedDohEndpoint: routed.dohEndpoint && policy.refuseDohEndpoints,
     firstContactBits: limited ? firstContactBitsLeft(policy.firstContactBits, spent.parentBits, domain, allLabels) : null,
   };
-  const verdict = ofItsTypes(decide(input), routed.entry);
+  const verdict = ofItsTypes(decide(input), policy, qname, routed.entry);
   const judged = {
     qname,
     qtype,
@@ -203,9 +203,11 @@ export function heldAgainst(session: Session, qname: QName, routed: RoutedName, 
   return session.heldRefusal(qname, nowMs) ?? (underSearchSuffix === null ? null : session.heldRefusal(underSearchSuffix, nowMs));
 }
 
-/** A block entry for some types denies those and leaves the name. */
-function ofItsTypes(verdict: Verdict, entry: ListEntry | null): Verdict {
-  return verdict.reason === 'blocked' && entry?.ofSomeTypes === true ? { ...verdict, refuseAs: 'type' } : verdict;
+/** A list entry for some types denies those, or opens no others, and leaves the name. */
+function ofItsTypes(verdict: Verdict, policy: Policy, qname: QName, entry: ListEntry | null): Verdict {
+  const byType =
+    verdict.reason === 'blocked' ? entry?.ofSomeTypes === true : verdict.reason === 'default-deny' && policy.dependsOnType(qname);
+  return byType ? { ...verdict, refuseAs: 'type' } : verdict;
 }
 
 function refuses({ verdict }: Judgement): boolean {

@@ -146,6 +146,13 @@ describe('an allow list', () => {
     expect(await absent.ask('www.shop.example')).toMatchObject({ rcode: 'NXDOMAIN' });
   });
 
+  test('for some types opens those and leaves the name', async () => {
+    const kennel = start({ policies: DENY, lists: [list('shops', 'allow', '||shop.example^$dnstype=A')] });
+    expect(await kennel.ask('www.shop.example', { type: 'AAAA' })).toMatchObject({ rcode: 'NOERROR', answers: [] });
+    expect((await kennel.ask('www.shop.example'))?.answers).toHaveLength(1);
+    expect(kennel.sent.map(({ type }) => type)).toEqual(['A']);
+  });
+
   test('opens no public suffix and no top-level domain', async () => {
     const kennel = start({ policies: DENY, lists: [list('wide', 'allow', '||com^', '||co.uk^', '||github.io^', '||shop.example^')] });
     for (const name of ['evil.com', 'evil.co.uk', 'evil.github.io']) expect(await kennel.ask(name)).toMatchObject({ rcode: 'NXDOMAIN' });

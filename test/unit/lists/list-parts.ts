@@ -76,6 +76,9 @@ export async function subscribe(lists: readonly ListConfig[], options: Subscribe
       changes += 1;
     },
     onEvent: (event) => void events.push(event),
+    onBug: (cause) => {
+      throw cause;
+    },
   });
   return {
     subscriptions,
