@@ -232,7 +232,7 @@ describe('reading a list', () => {
         expect(other.kind).toBe(one.kind);
         if (one.kind === 'compiled' && other.kind === 'compiled') expect(other.list.parts).toEqual(one.list.parts);
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { ListCompiler } from '../../../src/lists/compile-list.ts';
 import { MAX_LINE_OCTETS } from '../../../src/lists/list-lines.ts';
 import { RRTYPE } from '../../../src/wire/codes.ts';
-import { compiled, decides, fixture, lists, notApplied } from './list-tools.ts';
+import { compiled, decides, fixture, hasher, lists, notApplied } from './list-tools.ts';
 
 describe('hosts files', () => {
   const list = compiled(fixture('hosts.txt'), 'hosts');
@@ -301,6 +302,16 @@ describe('lines', () => {
     const list = compiled('\ufeffone.example.com\r\ntwo.example.com\r\n\r\nthree.example.com', 'domains');
     for (const name of ['one.example.com', 'two.example.com', 'three.example.com']) expect(lists(list, name), name).toBe(true);
     expect(list.report.notApplied).toEqual([]);
+  });
+
+  it('are the same when the buffer they came in is used again', () => {
+    const compiler = new ListCompiler({ kind: 'block', format: 'domains', hasher });
+    const buffer = Buffer.from('one.example.com\n');
+    compiler.push(buffer);
+    buffer.write('two');
+    compiler.push(buffer);
+    const result = compiler.finish();
+    expect(result.kind === 'compiled' && result.list.report).toMatchObject({ entries: 2, duplicates: 0 });
   });
 
   it('are skipped when they are too long, and the next is read', () => {
