@@ -37,6 +37,8 @@ describe('Metrics', () => {
       'kennel_cache_stale_answers_total',
       'kennel_clients_refused_total',
       'kennel_config_last_reload_success_timestamp_seconds',
+      'kennel_config_last_reload_successful',
+      'kennel_config_reloads_total',
       'kennel_decisions_total',
       'kennel_dns_request_duration_seconds',
       'kennel_dns_requests_total',
@@ -99,6 +101,20 @@ describe('Metrics', () => {
         'kennel_score_bucket{le="80"} 1',
       ]),
     );
+  });
+
+  test('shows how the last reload ended, and since when the config in use counts', async () => {
+    const { metrics } = metricsWith();
+    metrics.configLoaded(1_000_000);
+    metrics.configReloaded(2_000_000);
+    metrics.configReloaded(null);
+    const lines = (await samples(metrics)).filter((line) => line.startsWith('kennel_config_'));
+    expect(lines.toSorted()).toEqual([
+      'kennel_config_last_reload_success_timestamp_seconds 2000',
+      'kennel_config_last_reload_successful 0',
+      'kennel_config_reloads_total{result="failed"} 1',
+      'kennel_config_reloads_total{result="reloaded"} 1',
+    ]);
   });
 
   test('a second scrape says the same as the first', async () => {
