@@ -18,9 +18,9 @@ const MAX_SESSIONS = 16;
 /** Queries without a stream; they end by their time-outs. */
 const MAX_WAITING = 10_000;
 
-/** A stream refused or lost gives one more (RFC 9113 §8.7), and up to these where the session had answered something. */
+/** A stream refused or lost gives one more (RFC 9113 §8.7), and two where the session had answered something. */
 const MAX_MOVES = 1;
-const MAX_MOVES_WITH_PROGRESS = 8;
+const MAX_MOVES_WITH_PROGRESS = 2;
 
 export function createHttpsUpstream(url: PinnedUpstream, clock: Clock, ca: string | null): Upstream {
   const peer = certified(url);

@@ -27,8 +27,8 @@ const MAX_CONNECTIONS = 32;
 /** Servers close idle or busy connections at any time (RFC 7766 §6.2.4): a query gets one more. */
 const MAX_MOVES = 1;
 
-/** A server that ends connections after some queries does answer: with a shared second chance, what it left over moves on this often. */
-const MAX_MOVES_WITH_PROGRESS = 8;
+/** A server that ends connections after some queries does answer: with a shared second chance, what it left over may move on once more. */
+const MAX_MOVES_WITH_PROGRESS = 2;
 
 /** BADCOOKIE over TCP, or a refused option: asked once more. */
 const MAX_REPEATS = 2;

@@ -1,6 +1,6 @@
 /**
- * Encrypted DNS servers for tests, with the certificates of `fixtures/tls`: DNS over TLS as a front of a stub authority's TCP, and
- * HTTP/2 with a handler that may do anything. A tap stands before either and keeps every octet that clients sent.
+ * Encrypted DNS servers for tests, with the certificates of `fixtures/tls`: DNS over TLS and HTTPS as fronts of a stub authority's TCP,
+ * and HTTP/2 with a handler that may do anything. A tap stands before either and keeps every octet that clients sent.
  */
 import { readFileSync } from 'node:fs';
 import http2 from 'node:http2';
@@ -86,6 +86,26 @@ export async function startHttps(handle: HttpsHandler, options: http2.SecureServ
     },
     close: () => listener.close(),
   };
+}
+
+/** Speaks HTTPS and asks a TCP port on this machine what is in the requests. A connection that it closes without an answer ends the stream. */
+export function startHttpsFront(targetPort: number): Promise<HttpsServer> {
+  return startHttps((stream, _headers, body) => {
+    const inside = net.connect(targetPort, '127.0.0.1');
+    const chunks: Buffer[] = [];
+    inside.on('data', (chunk: Buffer) => {
+      const all = Buffer.concat([...chunks.splice(0), chunk]);
+      chunks.push(all);
+      if (all.length < 2 || all.length < 2 + all.readUInt16BE(0) || stream.headersSent) return;
+      stream.respond({ ':status': 200, 'content-type': 'application/dns-message' });
+      stream.end(all.subarray(2, 2 + all.readUInt16BE(0)));
+      inside.end();
+    });
+    inside.on('error', () => inside.destroy());
+    inside.on('close', () => stream.headersSent || stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
+    stream.on('close', () => inside.destroy());
+    inside.write(Buffer.concat([Buffer.from([body.length >> 8, body.length & 255]), body]));
+  });
 }
 
 /** The usual answer to an HTTP request that holds a query. */
