@@ -7,7 +7,7 @@ import type { Signal } from '../../scoring/observation.ts';
 import { registrableDomain } from '../policy/registrable-domain.ts';
 import type { Session } from '../session/session.ts';
 import { RCODE, rcodeName, typeName } from '../wire/codes.ts';
-import { toPresentation } from '../wire/name.ts';
+import { type QName, toPresentation } from '../wire/name.ts';
 import type { Judgement } from './judge.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { DecisionRecord, VerdictKind } from './ports.ts';
@@ -18,6 +18,8 @@ import type { QueryContext } from './resolve-query.ts';
 export interface Noted {
   readonly decision: DecisionRecord;
   readonly context: QueryContext;
+  /** What was judged: where a record of ours led, not what was asked. */
+  readonly qname: QName;
   /** Nothing speaks against it: it is written down as the query log says. */
   readonly plain: boolean;
   open: boolean;
@@ -56,7 +58,7 @@ export function note(k: Pipeline, context: QueryContext, judgement: Judgement, a
   if (would.kind === 'quarantine' && acting.kind !== 'quarantine') session.wouldQuarantineAtMs ??= nowMs;
   session.remember(decision);
 
-  const noted: Noted = { decision, context, plain, open: written };
+  const noted: Noted = { decision, context, qname: judgement.qname, plain, open: written };
   if (refuses(acting.kind)) write(k, noted, refusalRcode(context, acting), false);
   return noted;
 }
@@ -136,10 +138,10 @@ function ruleOf({ verdict, searched: { found }, entry }: Judgement): string | nu
 function write(k: Pipeline, noted: Noted, rcode: number, forwarded: boolean): void {
   if (!noted.open) return;
   noted.open = false;
-  const { decision, context, plain } = noted;
+  const { decision, context, qname, plain } = noted;
   const durationMs = k.clock.monotonicMs() - context.startedMs;
   const finished: DecisionRecord = { ...decision, rcode: rcodeName(rcode), forwarded, durationMs };
-  k.decisions.record(plain && k.queryLog !== null ? k.queryLog.redact(finished, context.query.question.qname) : finished);
+  k.decisions.record(plain && k.queryLog !== null ? k.queryLog.redact(finished, qname) : finished);
 }
 
 function refuses(kind: VerdictKind): boolean {

@@ -108,6 +108,14 @@ describe('an alias of a name elsewhere', () => {
     expect(spent(kennel)).toBeGreaterThan(0);
     expect(spent(kennel)).toBe(spent(direct));
   });
+  test('is written down by the name that was judged, however little of it', async () => {
+    const kennel = start('', 'retention: { decisions: all, privacy: hash }');
+    await kennel.ask('search.home.example');
+    await kennel.ask('safe.search.example');
+    const [first, second] = kennel.decisions.map(({ qname, parent }) => [qname, parent]);
+    expect(first?.join()).toContain('(hash ');
+    expect(first).toEqual(second);
+  });
   test('of a blocked name is refused, and nothing leaves', async () => {
     const kennel = start();
     const reply = await kennel.ask('ads.home.example');
