@@ -25,7 +25,7 @@ export type CompileResult =
   | { readonly kind: 'refused'; readonly problem: string };
 
 /**
- * Compiles what is pushed. Takes about a microsecond and a half for a line, so a caller on the main thread gives way between pushes.
+ * Compiles what is pushed. Takes about two microseconds for a line, so a caller on the main thread gives way between pushes.
  * A list with nothing but comments compiles to no entries: whether that may replace an earlier one is the caller's to decide.
  */
 export class ListCompiler {
