@@ -112,7 +112,8 @@ describe('a list from the network', () => {
   test('that shrank is taken when the operator says so', async () => {
     const said = publisher(names(100));
     const server = await serving(said.answer);
-    const { subscriptions, pass, blocks } = await subscribe([urlList(server.url('/'))], { folder: temporaryFolder() });
+    const folder = temporaryFolder();
+    const { subscriptions, pass, blocks } = await subscribe([urlList(server.url('/'))], { folder });
     await pass(0);
     said.text = names(2);
     await subscriptions.update(['ads'], false);
@@ -120,6 +121,8 @@ describe('a list from the network', () => {
     await subscriptions.update(['ads'], true);
     expect(blocks('host99.example')).toBeNull();
     expect(blocks('host1.example')).not.toBeNull();
+    // The copy before is not kept beside it.
+    expect(readdirSync(folder)).toHaveLength(2);
   });
 
   test('that leads inside is an error and never asked', async () => {
@@ -348,12 +351,15 @@ describe('another config', () => {
   test('that drops a list while it is fetched does not get it back', async () => {
     const held: (() => void)[] = [];
     const server = await serving((_request, response) => void held.push(() => response.end('ads.example\n')));
-    const { subscriptions, pass, blocks } = await subscribe([urlList(server.url('/'))], { folder: temporaryFolder() });
+    const folder = temporaryFolder();
+    const { subscriptions, pass, blocks, changes } = await subscribe([urlList(server.url('/'))], { folder });
     const passing = pass(0);
     await expect.poll(() => held.length).toBe(1);
     subscriptions.reconfigure([]);
     held[0]?.();
     await passing;
+    expect(changes()).toBe(0);
+    expect(readdirSync(folder)).toEqual([]);
     expect(blocks('ads.example')).toBeNull();
     expect(subscriptions.status()).toEqual([]);
   });
