@@ -127,17 +127,19 @@ export interface Tap {
   readonly port: number;
   /** Everything that clients sent, all connections together. */
   received(): Buffer;
+  /** The same, connection by connection. */
+  receivedEach(): Buffer[];
   readonly connections: number;
   close(): Promise<void>;
 }
 
 /** Passes TCP connections on to a port on this machine; `null`: accepts them and says nothing. */
 export async function startTap(targetPort: number | null): Promise<Tap> {
-  const chunks: Buffer[] = [];
+  const streams: Buffer[][] = [];
   const sockets = new Set<net.Socket>();
-  let connections = 0;
   const server = net.createServer((client) => {
-    connections++;
+    const chunks: Buffer[] = [];
+    streams.push(chunks);
     sockets.add(client);
     client.on('data', (chunk: Buffer) => chunks.push(chunk));
     client.on('close', () => sockets.delete(client));
@@ -153,9 +155,10 @@ export async function startTap(targetPort: number | null): Promise<Tap> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
-    received: () => Buffer.concat(chunks),
+    received: () => Buffer.concat(streams.flat()),
+    receivedEach: () => streams.map((chunks) => Buffer.concat(chunks)),
     get connections() {
-      return connections;
+      return streams.length;
     },
     close: () => {
       for (const socket of sockets) socket.destroy();

@@ -193,6 +193,20 @@ test('a handshake slower than a question’s patience serves the next question, 
   expect(stub.received.map(({ qname }) => qname)).toEqual(['next.example.com']);
 });
 
+/** The first pre-shared key that a ClientHello offers (RFC 8446 §4.2.11), in hexadecimal; null without one. */
+function ticketOf(hello: Buffer): string | null {
+  // Record header, handshake header, version, random; then session ID, cipher suites, compression.
+  let at = 5 + 4 + 2 + 32;
+  at += 1 + hello.readUInt8(at);
+  at += 2 + hello.readUInt16BE(at);
+  at += 1 + hello.readUInt8(at);
+  const end = at + 2 + hello.readUInt16BE(at);
+  for (at += 2; at < end; at += 4 + hello.readUInt16BE(at + 2)) {
+    if (hello.readUInt16BE(at) === 41) return hello.toString('hex', at + 8, at + 8 + hello.readUInt16BE(at + 6));
+  }
+  return null;
+}
+
 describe('connections', () => {
   test('one serves thousands of questions', async () => {
     const { stub, front } = await lab();
@@ -213,7 +227,21 @@ describe('connections', () => {
     expect([front.handshakes, front.resumed]).toEqual([2, 1]);
   });
 
-  test('a ticket is used once and not after its hour', async () => {
+  test('that resume a session use a ticket once: two with the same one would show that they are one client’s', async () => {
+    const { stub, front, tap } = await lab((question) => ({ ...answering(question), closeAfter: true }));
+    const upstream = upstreamFor(`tls://dns.test@127.0.0.1:${tap.port}`);
+    for (let query = 0; query < 6; query++) {
+      expect((await ask(upstream, `${query}.example.com`)).kind).toBe('response');
+      while (front.open > 0) await new Promise(setImmediate);
+    }
+    const tickets = tap.receivedEach().map(ticketOf);
+    const used = tickets.filter((ticket) => ticket !== null);
+    expect(used.length).toBeGreaterThan(3);
+    expect(new Set(used).size).toBe(used.length);
+    expect(stub.received).toHaveLength(6);
+  });
+
+  test('a ticket is not used after its hour', async () => {
     const clock = new SkippingClock();
     const { front } = await lab((question) => ({ ...answering(question), closeAfter: true }));
     const upstream = upstreamFor(`tls://dns.test@127.0.0.1:${front.port}`, TEST_CA, clock);
