@@ -131,7 +131,7 @@ upstream: [x]
 limits: { queriesPerSecond: 0, bursts: 3 }
 events: []
 listen: { dns: ["localhost:53", "127.0.0.1:53"] }
-upstreams: ["tls://dns.quad9.net@9.9.9.9", "udp://127.0.0.1:53"]
+upstreams: ["quic://dns.quad9.net@9.9.9.9", "udp://127.0.0.1:53"]
 policies:
   - name: a b
     match: { cidr: ["10.42.0.1/16", x], sessionType: [x] }
@@ -148,8 +148,8 @@ policies:
     'kennel.yaml:4:32 limits.bursts: unknown key; did you mean burst?',
     'kennel.yaml:5:1 events: is not supported by this version',
     'kennel.yaml:6:17 listen.dns[0]: "localhost:53" is not IP:PORT, such as 127.0.0.1:53 or [::1]:53',
-    'kennel.yaml:7:13 upstreams[0]: upstream "tls://dns.quad9.net@9.9.9.9" is not supported yet; use udp:// or tcp://',
-    "kennel.yaml:7:44 upstreams[1]: udp://127.0.0.1:53 is Kennel's own listener (127.0.0.1:53): it would ask itself; name the resolver to ask instead",
+    'kennel.yaml:7:13 upstreams[0]: upstream "quic://dns.quad9.net@9.9.9.9" has the unknown scheme quic://; use udp://, tcp://, tls:// or https://',
+    "kennel.yaml:7:45 upstreams[1]: udp://127.0.0.1:53 is Kennel's own listener (127.0.0.1:53): it would ask itself; name the resolver to ask instead",
     'kennel.yaml:9:11 policies[0].name: must be 1 to 63 letters, digits, dots, dashes or underscores, no dash or dot first',
     'kennel.yaml:10:21 policies[0].match.cidr[0]: "10.42.0.1/16" has host bits set; did you mean 10.42.0.0/16?',
     'kennel.yaml:10:37 policies[0].match.cidr[1]: "x" is not an address or CIDR prefix',
@@ -343,7 +343,7 @@ describe('who is asked', () => {
   test.each([
     ['an upstream twice', 'upstreams: ["udp://9.9.9.9", "udp://9.9.9.9:53"]', 'upstreams[1]: udp://9.9.9.9:53 is listed twice'],
     ['an upstream by name', 'upstreams: ["udp://dns.quad9.net"]', 'upstreams[0]:'],
-    ['an upstream over HTTPS', 'upstreams: ["https://dns.quad9.net/dns-query@9.9.9.9"]', 'is not supported yet'],
+    ['an upstream over QUIC', 'upstreams: ["quic://dns.quad9.net@9.9.9.9"]', 'has the unknown scheme quic://'],
     ['a zone without upstreams', 'zones: { lan: [] }', 'zones.lan: must not be empty'],
     ['a zone that is no name', 'zones: { "a..b": ["udp://10.0.0.1"] }', 'zones["a..b"]: "a..b" is not a domain name'],
     ['the root as a zone', 'zones: { ".": ["udp://10.0.0.1"] }', 'is not a domain name'],
