@@ -51,6 +51,6 @@ between a client and upstreams that fail on purpose. The client asks for a new n
   included. "Forged" counts answers that reached the client with the forger's address.
 - "forged, everywhere" are answers with random IDs to random ports; "forged, the very port" knows the port of each question and shoots with
   wrong IDs; "forged, port and ID" knows both and not the letter case (\`forwarding.randomCase: on\`). Each burst of 20 queries is met by 10,000
-  forged answers, which are sent before the honest ones; forger and upstream share a process, so most of the time shown is the shooting.
+  forged answers, the first ones before the honest answers; forger and upstream share a process, so much of the time shown is the shooting.
 `;
 }

@@ -69,7 +69,7 @@ export async function startFaultyRelay(behind: StubAuthority): Promise<FaultyRel
 }
 
 export interface Forgery {
-  /** Forged answers for each question, sent before the honest one. */
+  /** Forged answers for each question, the first of them before the honest one, the others while there is time beside it. */
   readonly perQuery: number;
   /** `everywhere`: to ports at random, as somebody who does not see the question must. `the-port`: to the one it came from. */
   readonly ports: 'everywhere' | 'the-port';
@@ -88,6 +88,7 @@ export interface ForgedUpstream {
 }
 
 const HONEST_AFTER_MS = 20;
+const SHOTS_AT_ONCE = 100;
 const LOWEST_PORT = 1024;
 
 /** Answers over UDP and TCP with `honestAddress`; forged answers come from the same address and port and hold `forgedAddress`. */
@@ -106,13 +107,19 @@ export async function startForgedUpstream(honestAddress: string, forgedAddress: 
     const { forgery } = state;
     const rightId = packet.readUInt16BE(0);
     const spared = forgery?.spare?.() ?? new Set<number>();
-    for (let shot = 0; forgery !== null && shot < forgery.perQuery; shot++) {
-      const id = forgery.ids === 'right' ? rightId : anyId(forgery.ids === 'wrong' ? rightId : null);
-      const port = forgery.ports === 'the-port' ? from.port : anyPort(spared);
-      // A forger does not know the letter case of the question.
-      state.forged++;
-      socket.send(answerTo(packet, id, forgedAddress, true), port, from.address);
-    }
+    let shots = 0;
+    const shoot = (): void => {
+      if (forgery === null || state.closed) return;
+      for (const end = Math.min(shots + SHOTS_AT_ONCE, forgery.perQuery); shots < end; shots++) {
+        const id = forgery.ids === 'right' ? rightId : anyId(forgery.ids === 'wrong' ? rightId : null);
+        // A forger does not know the letter case of the question.
+        socket.send(answerTo(packet, id, forgedAddress, true), forgery.ports === 'the-port' ? from.port : anyPort(spared), from.address);
+        state.forged++;
+      }
+      // Honest answers are sent from the same thread: the forger must not keep it.
+      if (shots < forgery.perQuery) setImmediate(shoot);
+    };
+    shoot();
     setTimeout(() => {
       if (!state.closed) socket.send(answerTo(packet, rightId, honestAddress, false), from.port, from.address);
     }, HONEST_AFTER_MS);
