@@ -11,6 +11,7 @@ import {
   InwardAddressError,
   isPublic,
   lookupThrough,
+  NoAddressError,
   type ResolveAddress,
   readOctetsAtMost,
   TooLargeError,
@@ -86,8 +87,9 @@ export async function fetchList(request: FetchRequest, surroundings: FetchSurrou
     if (error instanceof FetchRefused) return failed(error.failure, error.message);
     if (error instanceof TooLargeError) return failed('too-large', `the list is larger than ${request.maxOctets} octets`);
     if (error instanceof InwardAddressError) return failed('address', 'the host of the list has a private address');
+    if (error instanceof NoAddressError) return failed('network', 'the host of the list has no address');
     if (total.aborted) return failed('timeout', `not complete after ${limits.totalMs} ms`);
-    return failed(isDamage(error) ? 'damaged' : 'network', error instanceof Error ? error.message : String(error));
+    return isDamage(error) ? failed('damaged', 'the answer ended early or is damaged') : failed('network', networkText(error));
   }
 }
 
@@ -236,6 +238,16 @@ function isDamage(error: unknown): boolean {
     code === 'ECONNRESET' ||
     error.message === 'aborted'
   );
+}
+
+/** Codes and texts of Node's own; a certificate's names are the server's words. */
+function networkText(error: unknown): string {
+  if (!(error instanceof Error)) return 'the connection failed';
+  const code = 'code' in error ? String(error.code) : '';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'the certificate of the server is for another name';
+  return /^(?:E[A-Z]+|HPE_)/.test(code) && !code.startsWith('ERR_')
+    ? error.message
+    : `the connection failed (${code === '' ? error.name : code})`;
 }
 
 function bareHost(url: URL): string {

@@ -15,6 +15,11 @@ export class TooLargeError extends Error {
   readonly code = 'too-large';
 }
 
+/** A host's name leads nowhere. */
+export class NoAddressError extends Error {
+  readonly code = 'no-address';
+}
+
 /** A host's name led to where only the operator may send us. */
 export class InwardAddressError extends Error {
   readonly code = 'inward-address';
@@ -25,7 +30,7 @@ export function lookupThrough(resolveAddress: ResolveAddress, allowPrivate: bool
   return (hostname, options, callback) => {
     const answer = async (): Promise<string> => {
       const address = await resolveAddress(hostname);
-      if (address === null || !ipaddr.isValid(address)) throw new Error(`no address for ${hostname}`);
+      if (address === null || !ipaddr.isValid(address)) throw new NoAddressError(`no address for ${hostname}`);
       // A name in public data must not lead to a server inside (rebinding).
       if (!allowPrivate && !isPublic(address)) throw new InwardAddressError(`${hostname} has the private address ${address}`);
       return address;

@@ -238,8 +238,12 @@ describe('https', () => {
 
   test('reads nothing from a server that nobody vouches for, or with another name', async () => {
     const server = await servingTls((_request, response) => response.end(LIST));
-    expect(failureOf(await fetching(server.url('/list.txt')))).toBe('network');
-    expect(failureOf(await fetching(`https://other.test:${server.port}/`, { ca: TEST_CA }))).toBe('network');
+    const detailOf = (fetched: FetchedList): string => (fetched.kind === 'failed' ? fetched.detail : fetched.kind);
+    const untrusted = await fetching(server.url('/list.txt'));
+    expect(failureOf(untrusted)).toBe('network');
+    expect(detailOf(untrusted)).toBe('the connection failed (UNABLE_TO_VERIFY_LEAF_SIGNATURE)');
+    const misnamed = await fetching(`https://other.test:${server.port}/`, { ca: TEST_CA });
+    expect(detailOf(misnamed)).toBe('the certificate of the server is for another name');
     expect(server.requests).toHaveLength(0);
   });
 
