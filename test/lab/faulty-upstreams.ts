@@ -111,9 +111,9 @@ export async function startForgedUpstream(honestAddress: string, forgedAddress: 
     const shoot = (): void => {
       if (forgery === null || state.closed) return;
       for (const end = Math.min(shots + SHOTS_AT_ONCE, forgery.perQuery); shots < end; shots++) {
-        const id = forgery.ids === 'right' ? rightId : anyId(forgery.ids === 'wrong' ? rightId : null);
+        const port = forgery.ports === 'the-port' ? from.port : anyPort(spared);
         // A forger does not know the letter case of the question.
-        socket.send(answerTo(packet, id, forgedAddress, true), forgery.ports === 'the-port' ? from.port : anyPort(spared), from.address);
+        socket.send(answerTo(packet, idOf(forgery, rightId), forgedAddress, true), port, from.address);
         state.forged++;
       }
       // Honest answers are sent from the same thread: the forger must not keep it.
@@ -161,6 +161,11 @@ function linkOf(path: string): string {
   } catch {
     return '';
   }
+}
+
+function idOf({ ids }: Forgery, rightId: number): number {
+  if (ids === 'right') return rightId;
+  return anyId(ids === 'wrong' ? rightId : null);
 }
 
 function anyId(but: number | null): number {
