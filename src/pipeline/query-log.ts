@@ -3,7 +3,6 @@
  * quarantines) is none of its business: that is always kept, with the name, because a person has to be able to judge it.
  */
 import { type HashKey, keyedHash } from '../../scoring/sketch/keyed-hash.ts';
-import { registrableDomain } from '../policy/registrable-domain.ts';
 import type { QName } from '../wire/name.ts';
 import type { DecisionRecord } from './ports.ts';
 
@@ -35,10 +34,9 @@ export function createQueryLog({ privacy, sampleAllows, hashKey, random }: Query
     keeps: () => sampleAllows >= 1 || random() < sampleAllows,
     redact: (decision, qname) => {
       if (privacy === 'full') return decision;
-      const { parent } = registrableDomain(qname);
-      if (privacy === 'domain') return { ...decision, qname: parent };
+      if (privacy === 'domain') return { ...decision, qname: decision.parent };
       // What was measured of the name would narrow it down.
-      return { ...decision, qname: hashed(qname), parent: hashed(parent), signals: [] };
+      return { ...decision, qname: hashed(qname), parent: hashed(decision.parent), signals: [] };
     },
   };
 }

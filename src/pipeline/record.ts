@@ -7,7 +7,7 @@ import type { Signal } from '../../scoring/observation.ts';
 import { registrableDomain } from '../policy/registrable-domain.ts';
 import type { Session } from '../session/session.ts';
 import { RCODE, rcodeName, typeName } from '../wire/codes.ts';
-import { type QName, toPresentation } from '../wire/name.ts';
+import { labelsOf, type QName, toPresentation } from '../wire/name.ts';
 import type { Judgement } from './judge.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { DecisionRecord, VerdictKind } from './ports.ts';
@@ -87,6 +87,9 @@ export function noteLocal(k: Pipeline, context: QueryContext, rcode: number): vo
   if (k.queryLog?.keeps() !== true) return;
   const { session, policy, query, startedMs } = context;
   const { qname, qtype } = query.question;
+  const domain = registrableDomain(qname);
+  // Such names go nowhere, but the log is a file: what must not leave in a name must not stay in one either.
+  const searched = k.secrets.search({ ...domain, allLabels: labelsOf(qname) }, session.trail);
   const decision: DecisionRecord = {
     id: k.newId(),
     atMs: k.clock.wallMs(),
@@ -100,9 +103,8 @@ export function noteLocal(k: Pipeline, context: QueryContext, rcode: number): vo
     rule: null,
     score: 0,
     signals: [],
-    qname: toPresentation(qname),
+    ...toldName({ searched, domain }, toPresentation(qname)),
     qtype: typeName(qtype),
-    parent: registrableDomain(qname).parent,
     leakBits: 0,
     forwarded: false,
     rcode: rcodeName(rcode),
