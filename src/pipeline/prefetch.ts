@@ -14,7 +14,7 @@ import { send } from './send.ts';
 
 /**
  * Names whose bits count in full are asked when somebody waits for them, and not before: a session that asks 20 such names all day sends
- * 6 to 11 % more with prefetching and pays as much more (measured, docs/decisions/0011), out of budgets that many such sessions spend.
+ * 5 to 11 % more with prefetching and pays as much more (measured, docs/decisions/0011), out of budgets that many such sessions spend.
  */
 const MAX_WEIGHT = 0.1;
 
