@@ -33,11 +33,11 @@ describe('the command line', () => {
     expect([config.mode, ...config.policies.map((policy) => policy.mode)]).toEqual(['observe', 'enforce', 'observe']);
   });
   test('is told every error with its option', () => {
-    const result = applyOverrides(CONFIG, { listen: ['localhost:53'], upstreams: ['9.9.9.9', 'tls://9.9.9.9'], state: 'state' });
+    const result = applyOverrides(CONFIG, { listen: ['localhost:53'], upstreams: ['9.9.9.9', 'quic://9.9.9.9'], state: 'state' });
     expect(result.ok ? [] : result.errors.map(configErrorText)).toEqual([
       expect.stringContaining('command line --listen: "localhost:53" is not IP:PORT'),
       expect.stringContaining('command line --upstream: upstream "9.9.9.9" has no scheme'),
-      expect.stringContaining('is not supported yet'),
+      expect.stringContaining('has the unknown scheme quic://'),
       expect.stringContaining('command line --state: "state" must be an absolute path'),
     ]);
   });
