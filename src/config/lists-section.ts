@@ -3,6 +3,7 @@
  */
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
+import { isPrivate } from '../policy/address-set.ts';
 import type { ListConfig, PolicyConfig } from './config.ts';
 import type { Problems } from './problems.ts';
 import type { listSchema } from './schema.ts';
@@ -49,10 +50,21 @@ export function checkListNames(policies: readonly PolicyConfig[], lists: readonl
   }
 }
 
-function readSource({ url, file }: WrittenList, path: Path, configFile: string, problems: Problems): ListConfig['source'] | null {
+function readSource(
+  { url, file, kind = 'block' }: WrittenList,
+  path: Path,
+  configFile: string,
+  problems: Problems,
+): ListConfig['source'] | null {
   if (url !== undefined && file === undefined) {
     const parsed = URL.parse(url);
     if (parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username === '' && parsed.password === '') {
+      if (parsed.protocol === 'http:' && !isPrivate(parsed.hostname.replace(/^\[|\]$/g, ''))) {
+        problems.warn(
+          [...path, 'url'],
+          `fetched without encryption: whoever is on the way can change what it ${kind}s; write https:// if it has that`,
+        );
+      }
       return { kind: 'url', url: parsed.href };
     }
     problems.add([...path, 'url'], `"${url}" is not an http:// or https:// URL without user and password`);

@@ -1,6 +1,6 @@
 /** The `lists` of a config file and the policies that name them. */
 import { expect, test } from 'vitest';
-import { accepted, refused } from './read-config.ts';
+import { accepted, refused, warnings } from './read-config.ts';
 
 test('a list has a kind, a source, a format and an interval', () => {
   const { lists } = accepted(`mode: observe
@@ -47,4 +47,14 @@ policies:
   - { name: all, match: {}, lists: [ads, adds] }
 `);
   expect(errors).toEqual([expect.stringContaining('policies[0].lists[1]: no list is called "adds"')]);
+});
+
+test('a list that anybody on the way can change is worth a warning', () => {
+  const warned = (list: string): string[] => warnings(`mode: observe\nlists:\n  - ${list}\n`);
+  expect(warned('{ name: a, kind: allow, url: "http://lists.example/a" }').join()).toContain(
+    'whoever is on the way can change what it allows',
+  );
+  expect(warned('{ name: a, url: "http://lists.example/a" }').join()).toContain('can change what it blocks');
+  expect(warned('{ name: a, url: "https://lists.example/a" }').join()).not.toContain('on the way');
+  expect(warned('{ name: a, url: "http://10.0.0.5/a" }').join()).not.toContain('on the way');
 });
