@@ -42,5 +42,7 @@ function explanationText(one: Explanation): string {
     ['leaks', `${number(one.leakBits)} bits`],
     ['score', `${number(one.score)} of 100`],
   ]);
-  return one.signals.length === 0 ? head : `${head}\n${signalTable(one.signals)}`;
+  // `--json` has the others too.
+  const counted = one.signals.filter(({ contribution }) => contribution !== 0);
+  return counted.length === 0 ? head : `${head}\n${signalTable(counted)}`;
 }
