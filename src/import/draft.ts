@@ -264,7 +264,7 @@ function yamlOf(config: WrittenConfig, from: string): string {
   document.commentBefore = [
     ` From ${plainText(from)}, by kennel import.`,
     ' Blocking acts at once; what is inferred from names (scores, budgets) is only observed until mode is enforce:',
-    ' "kennel report would-block" tells what that would refuse, "kennel graduate" whether it is time.',
+    ' the first start or reload with that prints what the last 24 hours would have lost.',
   ].join('\n');
   return document.toString({ lineWidth: 0 });
 }
