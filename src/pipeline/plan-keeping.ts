@@ -98,7 +98,9 @@ export function mayKeep(
   qtype: number,
 ): string | null {
   const routed = classifyName(policy, k.naming, qname, qtype);
-  if (routed.kind !== 'routed' || routed.listing === 'blocked' || routed.listing === 'denied-by-default') return null;
+  // A record of ours may lead elsewhere by now: then this name goes to nobody.
+  if (routed.kind !== 'routed' || routed.name !== qname) return null;
+  if (routed.listing === 'blocked' || routed.listing === 'denied-by-default') return null;
   if (!policy.allowedTypes.has(qtype) || (routed.dohEndpoint && policy.refuseDohEndpoints)) return null;
   if (session !== null && k.quarantines.stateOf(session) === 'quarantined' && !policy.stillAllows(qname, routed.standing)) return null;
   const hidden = routed.underSearchSuffix === null ? null : classifyName(policy, k.naming, routed.underSearchSuffix, qtype);

@@ -21,6 +21,7 @@ import { answerFeedback } from './feedback.ts';
 import { inspectResponse } from './inspect-response.ts';
 import { heldAgainst, type Judgement, judgeQuery, type LookUp } from './judge.ts';
 import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
+import { mayKeep } from './plan-keeping.ts';
 import type { CachedAnswer, DecisionRecord, QuerySource } from './ports.ts';
 import { noteServed } from './prefetch.ts';
 import { type Noted, note, noteAnswer, noteLocal } from './record.ts';
@@ -326,7 +327,8 @@ function contentForUnverified(k: Pipeline, query: Query, policy: Policy, session
   if (classified.kind === 'local') {
     return { rcode: classified.rcode, answers: classified.answers, authority: classified.authority, truncated: true };
   }
-  if (classified.kind === 'routed' && isPermitted(classified) && policy.allowedTypes.has(qtype) && !quarantined) {
+  // Of the operator's rules all count here, and no mode: what a mode would make of them is for sources that are who they say.
+  if (classified.kind === 'routed' && !quarantined && mayKeep(k, policy, null, classified.name, qtype) !== null) {
     const entry = k.cache.peek(k.partitions.of(policy.name, classified.group), classified.name, qtype, startedMs);
     if (entry !== null && k.aliasRules.check(policy, classified, classified.name, qtype, entry.answers) === null) {
       const ageSeconds = Math.floor((startedMs - entry.storedAtMs) / 1000);
@@ -353,11 +355,6 @@ function answerStranger(k: Pipeline, query: Query, source: QuerySource, startedM
   if (source.protocol === 'tcp' || k.sourceRates.answersStranger(source.address, startedMs)) return refusedOutright(query);
   k.metrics.rateLimited('stranger', 'dropped');
   return null;
-}
-
-/** Neither blocked nor denied by default: what a mode would make of that is for sources that are who they say. */
-function isPermitted({ listing }: RoutedName): boolean {
-  return listing === 'allowed' || listing === 'none';
 }
 
 /** These need no holding. */

@@ -485,6 +485,27 @@ describe('after a reload', () => {
   });
 });
 
+test.each([
+  ['an address', 'A', '192.168.1.5'],
+  ['an alias of a name elsewhere', 'CNAME', 'www.example.org'],
+])('a name that a record makes %s since is not asked for any more', async (_what, type, value) => {
+  const kennel = start(config());
+  const names = await spend(kennel);
+  await kennel.live(MINUTE);
+  const taken = names[4] ?? '';
+  const records = `records: [{ name: ${taken}, type: ${type}, value: ${value} }]`;
+  const parsed = parseConfig(config({ extra: records }), 'after.yaml', { resolvConf: null, stateFolder: '/nowhere' });
+  if (!parsed.ok) throw new Error('the config is wrong');
+  const naming = compileNaming(parsed.config, kennel.pipeline.naming.popular);
+  Object.assign(kennel, { pipeline: { ...kennel.pipeline, naming } });
+  const kept = kennel.pipeline.kept.size;
+  const sent = kennel.sent.length;
+  await kennel.live(HOUR);
+  expect(kennel.pipeline.kept.size).toBe(kept - 3);
+  expect(kennel.sent.length).toBeGreaterThan(sent + 100);
+  expect(kennel.sent.slice(sent).filter(({ name }) => name === taken)).toEqual([]);
+});
+
 describe('when the upstream fails', () => {
   test('answers last for a while, then the failure is told, and the schedule alone asks again', async () => {
     const kennel = start(config({ extra: 'cache: { serveStale: off }' }));
