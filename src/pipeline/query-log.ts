@@ -34,9 +34,11 @@ export function createQueryLog({ privacy, sampleAllows, hashKey, random }: Query
     keeps: () => sampleAllows >= 1 || random() < sampleAllows,
     redact: (decision, qname) => {
       if (privacy === 'full') return decision;
-      if (privacy === 'domain') return { ...decision, qname: decision.parent };
-      // What was measured of the name would narrow it down.
-      return { ...decision, qname: hashed(qname), parent: hashed(decision.parent), signals: [] };
+      // The entry that covers a name may be the name itself.
+      if (privacy === 'domain') return { ...decision, qname: decision.parent, rule: null };
+      // What was measured of the name would narrow it down; fractions of a bit tell nearly all names from each other.
+      const measured = { signals: [], leakBits: Math.ceil(decision.leakBits) };
+      return { ...decision, ...measured, qname: hashed(qname), parent: hashed(decision.parent), rule: null };
     },
   };
 }

@@ -35,7 +35,7 @@ test('a name is told whole, as its registrable domain, or as a hash that is the 
   const told = (privacy: QueryLogRules['privacy'], name = 'mail.example.com') =>
     createQueryLog({ ...RULES, privacy }).redact(decision, requireName(name));
   expect(told('full')).toBe(decision);
-  expect(told('domain')).toEqual({ ...decision, qname: 'example.com' });
+  expect(told('domain')).toEqual({ ...decision, qname: 'example.com', rule: null });
   const hashed = told('hash');
   expect(hashed.qname).toMatch(/^\(hash [0-9a-f]{16}\)$/);
   expect(JSON.stringify(hashed)).not.toContain('example');
@@ -46,6 +46,20 @@ test('a name is told whole, as its registrable domain, or as a hash that is the 
   const otherKey = createQueryLog({ ...RULES, privacy: 'hash', hashKey: { low: 1, high: 3 } });
   expect(otherKey.redact(decision, requireName('mail.example.com')).qname).not.toBe(hashed.qname);
 });
+
+test.each(['domain', 'hash'] as const)(
+  'privacy %s: the entry that allows a name does not tell it, nor does what it measured',
+  (privacy) => {
+    const decision = sampleDecision('d-1', {
+      qname: 'patient-7.clinic.example',
+      rule: 'people: patient-7.clinic.example',
+      leakBits: 12.77,
+    });
+    const told = createQueryLog({ ...RULES, privacy }).redact(decision, requireName('patient-7.clinic.example'));
+    expect(JSON.stringify(told)).not.toContain('patient-7');
+    if (privacy === 'hash') expect(told.leakBits).toBe(13);
+  },
+);
 
 test('everything that is answered is in the log: forwarded, cached, local, feedback, ANY', async () => {
   const kennel = logging('{ decisions: all }');
