@@ -13,6 +13,8 @@ const MAX_CONDITIONAL_PER_BASE = 16;
 const MAX_CONDITIONAL = 65_536;
 /** Names in `$denyallow` and types in `$dnstype` of one rule. */
 const MAX_CONDITION_PARTS = 256;
+/** Over all rules: a copy is read back in one go, 2 million of these in a second. AdGuard's largest lists have some hundreds. */
+const MAX_ALL_CONDITION_PARTS = 262_144;
 const MAX_VOIDED = 65_536;
 
 /** What became of a rule. */
@@ -38,6 +40,7 @@ export class CompiledBuilder {
   #tags = new Uint8Array(2048);
   #slots = new Uint32Array(2048);
   readonly #conditions = new Map<number, RuleCondition>();
+  #conditionParts = 0;
   readonly #depths = new Set<number>();
   readonly #voided: ListRule[] = [];
 
@@ -54,7 +57,7 @@ export class CompiledBuilder {
     if (typeof place === 'string') return place;
     if (this.#count >= MAX_ENTRIES || this.#end > MAX_RECORD_OCTETS) return 'too-many-entries';
     const entry = this.#put(place, base, hash, flagsOf(rule), line);
-    if (condition !== null) this.#conditions.set(entry, condition);
+    if (condition !== null) this.#keepCondition(entry, condition);
     if (rule.reach !== 'exact') this.#depths.add(labelCount(base));
     return 'added';
   }
@@ -95,8 +98,15 @@ export class CompiledBuilder {
     return this.#hasher.probe(base).hashes[0] ?? 0;
   }
 
-  #mayKeep({ types, otherTypes, denyAllow }: RuleCondition): boolean {
-    return this.#conditions.size < MAX_CONDITIONAL && types.length + otherTypes.length + denyAllow.length <= MAX_CONDITION_PARTS;
+  #mayKeep(condition: RuleCondition): boolean {
+    const parts = partsOf(condition);
+    const fits = this.#conditionParts + parts <= MAX_ALL_CONDITION_PARTS;
+    return fits && parts <= MAX_CONDITION_PARTS && this.#conditions.size < MAX_CONDITIONAL;
+  }
+
+  #keepCondition(entry: number, condition: RuleCondition): void {
+    this.#conditions.set(entry, condition);
+    this.#conditionParts += partsOf(condition);
   }
 
   /** The free slot for a rule, or why there is none. */
@@ -195,6 +205,10 @@ export class CompiledBuilder {
     }
     return null;
   }
+}
+
+function partsOf({ types, otherTypes, denyAllow }: RuleCondition): number {
+  return types.length + otherTypes.length + denyAllow.length;
 }
 
 function flagsOf({ reach, effect, important, condition }: ListRule): number {

@@ -72,6 +72,16 @@ describe('a compiled list', () => {
     expect(list.report.notApplied).toEqual([{ why: 'too-many-conditions', count: 85, firstLines: [17, 18, 19, 20, 21] }]);
   });
 
+  it('keeps so many parts of conditions in all that a copy is read back at once', () => {
+    const names = Array.from({ length: 250 }, (_, n) => `n${n}.example.org`).join('|');
+    const rules = Array.from({ length: 1_100 }, (_, n) => `||r${n}.example.com^$denyallow=${names}`);
+    const list = compiled([...rules, '||last.example.com^$dnstype=A'].join('\n'), 'adblock');
+    expect([...list.parts.conditions.values()].reduce((sum, { denyAllow }) => sum + denyAllow.length, 0)).toBe(262_000);
+    expect(list.report.notApplied).toMatchObject([{ why: 'too-many-conditions', count: 1_100 - 1_048 }]);
+    // A rule that fits still counts.
+    expect(lists(list, 'last.example.com')).toBe(true);
+  });
+
   it('cannot be made slow by names that collide under another seed', () => {
     // Names whose hashes agree in the low bits under one seed, as an attacker who knew it would choose them.
     const known = new NameHasher(new Uint8Array(16).fill(9));

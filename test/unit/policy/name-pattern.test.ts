@@ -17,6 +17,14 @@ describe('patterns that are accepted', () => {
   });
 });
 
+test('a Unicode name that is far too long is no name, and costs nothing', () => {
+  const label = Array.from({ length: 5_000 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7) % 20_000))).join('');
+  const startedMs = performance.now();
+  for (let n = 0; n < 200; n++) expect(parsePattern(`${label}.example`)).toHaveProperty('problem');
+  // 8 seconds where each was encoded.
+  expect(performance.now() - startedMs).toBeLessThan(2_000);
+});
+
 describe('patterns that are refused', () => {
   test.each([
     ['a lone asterisk', '*', 'every name'],
