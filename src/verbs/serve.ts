@@ -1,11 +1,12 @@
 /**
  * `kennel serve`: the resolver in the foreground until SIGTERM or SIGINT. Owns what is printed at start, what makes it reload and the
- * order of the end;
- * the parts are put together in `kennel.ts`.
+ * order of the end; the parts are put together in `kennel.ts`.
  */
 import { randomBytes } from 'node:crypto';
 import type { ParseArgsOptionsConfig } from 'node:util';
-import { FileWatch, filesOf } from '../assembly/config-watch.ts';
+import { FileWatch } from '../assembly/file-watch.ts';
+import { keepHeapSmall } from '../assembly/heap-growth.ts';
+import { filesReadWith } from '../config/config-changes.ts';
 import { controlText } from '../config/values.ts';
 import { type ControlApi, openControlApi } from '../control/api.ts';
 import { loadOrCreateToken, tokenPath } from '../control/token.ts';
@@ -28,7 +29,7 @@ the control API on 127.0.0.1:8053, state under the XDG state folder.
 
   --config FILE     YAML; see the README. Read again when it changes, on SIGHUP and by "kennel reload"
   --listen A:P      listen here instead, may be repeated
-  --upstream URL    udp://IP[:PORT] or tcp://IP[:PORT], may be repeated
+  --upstream URL    udp://IP, tcp://IP, tls://NAME@IP or https://NAME/PATH@IP, may be repeated
   --mode MODE       observe: note what would be refused. enforce: refuse it
   --state DIR       folder for quarantines, meters and decisions
   --control A:P     address of the control API, or unix:/PATH
@@ -40,6 +41,7 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
   const parsed = parseVerb(args, OPTIONS);
   if (parsed.kind === 'wrong') return wrongUsage(io, usage, parsed.message);
   if (parsed.positionals.length > 0) return wrongUsage(io, usage, 'serve takes options only');
+  keepHeapSmall();
   const reloads = new ReloadTriggers(parsed.values.config ?? null);
   try {
     return await startAndServe(parsed.values, reloads, io);
@@ -112,7 +114,7 @@ class ReloadTriggers {
   /** `config`: path of the config file, null without one. */
   constructor(config: string | null) {
     this.#watch = new FileWatch({
-      paths: () => [...(config === null ? [] : [config]), ...(this.#kennel === null ? [] : filesOf(this.#kennel.config))],
+      paths: () => [...(config === null ? [] : [config]), ...(this.#kennel === null ? [] : filesReadWith(this.#kennel.config))],
       onChange: () => void this.#kennel?.reload('file'),
     });
     process.on('SIGHUP', this.#onSignal);

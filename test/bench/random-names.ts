@@ -1,16 +1,20 @@
 /**
  * A million random names against the cache while others use popular ones: memory, bounds and hit rates over time, then what a hit costs,
- * and how the cache's estimate of its memory compares with the heap. Prints figures, writes nothing.
- * Run: `npm run bench:random-names [-- NAMES [CACHE-YAML]]`
+ * and how the cache's estimate of its memory compares with the heap. Prints figures, writes nothing. With `--process` the same flood over
+ * UDP against Kennel in a process of its own, which shows what it takes of the machine (`random-names-process.ts`).
+ * Run: `npm run bench:random-names [-- [--process] [NAMES [CACHE-YAML]]]`
  */
 import dnsPacket from 'dns-packet';
+import { parse } from 'yaml';
 import { createAnswerCache } from '../../src/cache/answer-cache.ts';
 import { RRTYPE } from '../../src/wire/codes.ts';
 import { requireName } from '../../src/wire/name.ts';
 import { parseResponse } from '../../src/wire/response-parse.ts';
 import { type FloodReport, NameFlood } from '../lab/name-flood.ts';
+import { floodProcess } from './random-names-process.ts';
 
-const NAMES = Number(process.argv[2] ?? 1_000_000);
+const [names = '1000000', cache = '{}'] = process.argv.slice(2).filter((argument) => argument !== '--process');
+const NAMES = Number(names);
 const HITS = 200_000;
 const ROUNDS = 10;
 
@@ -24,12 +28,17 @@ function line(report: FloodReport): string {
   return `${counts} ${megabytes(cacheOctets)} ${(100 * popularHits).toFixed(1).padStart(8)}\n`;
 }
 
+if (process.argv.includes('--process')) {
+  await floodProcess(NAMES, parse(cache) as Record<string, unknown>);
+  process.exit();
+}
+
 const flood = new NameFlood({
   names: NAMES,
   popularNames: 1_000,
   popularEvery: 10,
   reportEvery: Math.max(1, Math.floor(NAMES / 10)),
-  cache: process.argv[3] ?? '{}',
+  cache,
 });
 process.stdout.write('    NAMES  RSS MiB HEAP MiB  ENTRIES    OCTETS  POPULAR HITS %\n');
 await flood.run((report) => process.stdout.write(line(report)));
@@ -79,7 +88,7 @@ function soa(name: string): dnsPacket.Answer {
 
 const KEPT = 50_000;
 for (const [what, shape] of Object.entries(SHAPES)) {
-  const cache = createAnswerCache({ maxEntries: KEPT, maxOctets: 2 ** 30 });
+  const filled = createAnswerCache({ maxEntries: KEPT, maxOctets: 2 ** 30 });
   const before = heapOctets();
   for (let n = 0; n < KEPT; n++) {
     const name = `host-${n}.zone${n % 500}.example`;
@@ -88,9 +97,9 @@ for (const [what, shape] of Object.entries(SHAPES)) {
     const asked = { qname: requireName(name), qtype: type === 'A' ? RRTYPE.A : RRTYPE.TXT };
     const parsed = parseResponse(message, asked);
     if (!('response' in parsed)) throw new Error('a response of ours was not understood');
-    cache.store('default', asked.qname, asked.qtype, parsed.response, 0, 0);
+    filled.store('default', asked.qname, asked.qtype, parsed.response, 0, 0);
   }
   const heap = (heapOctets() - before) / KEPT;
-  const estimate = cache.octets / cache.size;
+  const estimate = filled.octets / filled.size;
   process.stdout.write(`${what.padEnd(24)} ${heap.toFixed(0)} octets an answer, estimated ${estimate.toFixed(0)}\n`);
 }
