@@ -5,7 +5,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { type HostsNames, type HostsTable, hostsTable, MAX_HOSTS_FILE_OCTETS, type ParsedHosts, parseHosts } from '../policy/hosts-file.ts';
-import { FileWatch } from './config-watch.ts';
+import { FileWatch } from './file-watch.ts';
 
 interface HostsFile {
   /** Of the last time it could be read. */

@@ -1,6 +1,6 @@
 /**
- * What differs between two configs, by key: for telling an operator what a reload changed, and which changes it cannot make.
- * Pure; holds no values, only the names of keys.
+ * What a reload looks at: the files that a config names, and what differs between two configs by key, for telling an operator what was
+ * changed and which changes need a restart. Pure; holds no values, only the names of keys.
  */
 import type { Config } from './config.ts';
 
@@ -13,6 +13,11 @@ const FIXED: Readonly<Record<string, (config: Config) => unknown>> = {
   'listen.control': (config) => config.listen.control,
   'sessions.prefixLengths': (config) => config.sessions.prefixLengths,
 };
+
+/** Files whose content takes effect with a reload of the config that names them. Lists and hosts files are looked after elsewhere. */
+export function filesReadWith({ forwarding, serverCookies, secrets }: Config): readonly string[] {
+  return [forwarding.caFile, serverCookies.secretFile, ...secrets.map(({ file }) => file)].filter((path) => path !== null);
+}
 
 /** The keys that differ and only take effect with a restart. */
 export function keysForRestart(before: Config, now: Config): readonly string[] {

@@ -4,7 +4,6 @@
  */
 import { type BigIntStats, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { Config } from '../config/config.ts';
 
 const POLL_MS = 1_000;
 
@@ -68,12 +67,6 @@ export class FileWatch {
     for (const [path, identity] of changed) this.#known.set(path, identity);
     this.#options.onChange();
   }
-}
-
-/** Files whose content takes effect with a reload of the config that names them. Lists and hosts files are looked after elsewhere. */
-export function filesOf(config: Config): readonly string[] {
-  const { forwarding, serverCookies, secrets } = config;
-  return [forwarding.caFile, serverCookies.secretFile, ...secrets.map(({ file }) => file)].filter((path) => path !== null);
 }
 
 function identityOf(path: string): string {

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { FileWatch } from '../../../src/assembly/config-watch.ts';
+import { FileWatch } from '../../../src/assembly/file-watch.ts';
 import { temporaryFolder } from '../storage/temporary-folder.ts';
 
 let folder: string;
