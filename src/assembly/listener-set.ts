@@ -61,7 +61,7 @@ export class ListenerSet {
       }
       // One that was let go a moment ago may still hold the address.
       await this.#draining.get(key);
-      const both = await openListeners([endpoint], this.#config, gate.parts);
+      const both = await openListeners(endpoint, this.#config, gate.parts);
       const listeners = both.filter((listener) => listener.kind === 'listener');
       for (const one of both) if (one.kind === 'listen-error') messages.push(one.message);
       opened.push(...listeners);

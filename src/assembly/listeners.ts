@@ -18,9 +18,9 @@ export interface ListenerParts {
   readonly log: Logger;
 }
 
-/** Opens UDP and TCP on each endpoint; a bind that fails is a value among the others. `config`: the one in use, at any time. */
+/** Opens UDP and TCP on one endpoint; a bind that fails is a value. `config`: the one in use, at any time. */
 export async function openListeners(
-  endpoints: readonly Endpoint[],
+  { address, port }: Endpoint,
   config: () => Config,
   { answer, admit, metrics, log }: ListenerParts,
 ): Promise<readonly (Listener | ListenError)[]> {
@@ -30,26 +30,20 @@ export async function openListeners(
       log.error({ listener: event.listener, detail: event.detail }, event.kind);
   };
   const isProxy = proxiesOf(config);
-  const opened: (Listener | ListenError)[] = [];
-  for (const { address, port } of endpoints) {
-    opened.push(
-      ...(await openBoth(
-        port,
-        (chosen) =>
-          openUdpListener({
-            address,
-            port: chosen,
-            answer,
-            onEvent,
-            get maxPending() {
-              return PENDING_PER_LOOK_UP * config().limits.pendingQueries;
-            },
-          }),
-        (chosen) => openTcpListener({ address, port: chosen, answer, onEvent, admit, isProxy, limits: tcpLimits(config) }),
-      )),
-    );
-  }
-  return opened;
+  return openBoth(
+    port,
+    (chosen) =>
+      openUdpListener({
+        address,
+        port: chosen,
+        answer,
+        onEvent,
+        get maxPending() {
+          return PENDING_PER_LOOK_UP * config().limits.pendingQueries;
+        },
+      }),
+    (chosen) => openTcpListener({ address, port: chosen, answer, onEvent, admit, isProxy, limits: tcpLimits(config) }),
+  );
 }
 
 /** Whether a peer is in `proxyProtocol.from` of the config in use. */
