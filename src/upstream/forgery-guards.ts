@@ -64,36 +64,21 @@ class Guards implements ForgeryGuards {
 
   judgeDatagram({ spelling, cookie }: Marks, packet: Uint8Array, response: ParsedResponse): GuardVerdict {
     if (spelling !== null && !repeatsSpelling(packet, spelling)) return 'ask-over-tcp';
-    switch (this.#jar?.judge(cookie, response) ?? 'believed') {
-      case 'believed':
-        return 'believed';
-      case 'stray':
-        return 'stray';
-      case 'missing':
-        return 'ask-over-tcp';
-      case 'renewed':
-        return 'ask-again';
-      case 'refused':
-        this.#jar?.pause();
-        return 'ask-again';
-    }
+    const verdict = this.#judgeCookie(cookie, response);
+    return verdict === 'missing' ? 'ask-over-tcp' : verdict;
   }
 
   judgeStream({ spelling, cookie }: Marks, packet: Uint8Array, response: ParsedResponse): 'believed' | 'stray' | 'ask-again' {
     if (spelling !== null && !repeatsSpelling(packet, spelling)) this.#case?.noteChangedCase();
-    switch (this.#jar?.judge(cookie, response) ?? 'believed') {
-      case 'believed':
-        return 'believed';
-      case 'stray':
-        return 'stray';
-      case 'missing':
-        this.#jar?.forgetServerCookie();
-        return 'believed';
-      case 'renewed':
-        return 'ask-again';
-      case 'refused':
-        this.#jar?.pause();
-        return 'ask-again';
-    }
+    const verdict = this.#judgeCookie(cookie, response);
+    if (verdict !== 'missing') return verdict;
+    this.#jar?.forgetServerCookie();
+    return 'believed';
+  }
+
+  #judgeCookie(cookie: Uint8Array | null, response: ParsedResponse): 'believed' | 'stray' | 'missing' | 'ask-again' {
+    const verdict = this.#jar?.judge(cookie, response) ?? 'believed';
+    if (verdict === 'refused') this.#jar?.pause();
+    return verdict === 'renewed' || verdict === 'refused' ? 'ask-again' : verdict;
   }
 }
