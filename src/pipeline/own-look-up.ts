@@ -1,6 +1,7 @@
 /**
- * Kennel's own look-ups: the host names of RDAP and WHOIS servers, taken from fixed tables, and of upstreams and
- * list publishers, taken from the config (a publisher may send on to another host), never from a session's names. They go straight to an upstream, not through the listeners, and cost no session anything.
+ * Kennel's own look-ups: the host names of RDAP and WHOIS servers, taken from fixed tables, and of upstreams and list publishers, taken
+ * from the config (a publisher may send on to another host), never from a session's names. They go straight to an upstream, not through
+ * the listeners, and cost no session anything.
  */
 import { RCODE, RRTYPE } from '../wire/codes.ts';
 import { fromPresentation } from '../wire/name.ts';
