@@ -30,7 +30,7 @@ describe('threats', () => {
   });
 
   test('name tests and fixtures that are there', () => {
-    const cited = [...threats.matchAll(/`([\w./-]+\.(?:test\.ts|live\.ts|yaml|txt))`/g)].map((match) => match[1] ?? '');
+    const cited = [...threats.matchAll(/`([\w./-]+\.(?:test\.ts|live\.ts|differential\.ts|yaml|txt))`/g)].map((match) => match[1] ?? '');
     const missing = cited.filter((path) => !['', 'test', 'fixtures/scenarios'].some((folder) => existsSync(join(ROOT, folder, path))));
     expect(cited.length).toBeGreaterThan(40);
     expect(missing).toEqual([]);
@@ -45,9 +45,25 @@ describe('threats', () => {
 });
 
 test('the folders and files that ARCHITECTURE.md names are there', () => {
-  const named = [...textOf('ARCHITECTURE.md').matchAll(/`((?:src|scoring|scripts|docs|blocklists)\/[\w./-]*)`/g)].map(
+  const named = [...textOf('ARCHITECTURE.md').matchAll(/`((?:src|scoring|scripts|docs|blocklists|test)\/[\w./-]*)`/g)].map(
     (match) => match[1] ?? '',
   );
   expect(named.length).toBeGreaterThan(10);
   expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+});
+
+test('CONTRIBUTING.md names every npm script', () => {
+  const { scripts } = JSON.parse(textOf('package.json')) as { readonly scripts: Readonly<Record<string, string>> };
+  const text = textOf('CONTRIBUTING.md');
+  const missing = Object.keys(scripts).filter((name) => !new RegExp(`\`(?:npm )?(?:run )?${name}[ \`]`).test(text));
+  expect(missing).toEqual([]);
+});
+
+test('links of the documents lead to files that are there', () => {
+  const pages = globSync(['*.md', 'docs/**/*.md', 'scoring/*.md', 'blocklists/*.md'], { cwd: ROOT });
+  const links = pages.flatMap((page) =>
+    [...textOf(page).matchAll(/\]\((?!https?:|#|mailto:)([^)#]+)(?:#[^)]*)?\)/g)].map(([, target = '']) => join(page, '..', target)),
+  );
+  expect(links.length).toBeGreaterThan(20);
+  expect(links.filter((target) => !existsSync(join(ROOT, target)))).toEqual([]);
 });
