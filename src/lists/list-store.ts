@@ -47,7 +47,7 @@ export interface ListStore {
   save(list: ListConfig, copy: StoredCopy, encoded: Uint8Array): Promise<Stored>;
   /** New facts about the copy that is stored already. */
   note(list: ListConfig, facts: CopyFacts): Promise<Stored>;
-  /** Removes everything that belongs to none of these lists. */
+  /** Removes what was stored of all other lists. */
   keepOnly(lists: readonly ListConfig[]): Promise<void>;
 }
 
@@ -139,8 +139,9 @@ export function openListStore(folder: string, hasher: NameHasher, maxOctets: num
       const names = await readdir(folder).catch(() => []);
       for (const name of names) {
         const key = /^([0-9a-f]{32})(?:\.json|-[0-9a-f]{16}\.set)(?:\.partial)?$/.exec(name)?.[1];
-        if (name === SEED_FILE || (key !== undefined && keys.has(key))) continue;
-        await rm(join(folder, name), { force: true, recursive: true }).catch(() => undefined);
+        // What has another name was put here by somebody else, perhaps as the source of a list, and is not ours to remove.
+        if (key === undefined || keys.has(key)) continue;
+        await rm(join(folder, name), { force: true }).catch(() => undefined);
       }
     },
   };

@@ -1,5 +1,5 @@
 /** Lists that come, go bad, come back, and are still there after a restart. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openListStore } from '../../../src/lists/list-store.ts';
@@ -240,8 +240,7 @@ describe('the folder', () => {
       expect(file).toMatch(/^[0-9a-f]{32}(-[0-9a-f]{16}\.set|\.json)$/);
       expect(readFileSync(join(folder, file), 'latin1')).not.toContain('secret-token');
     }
-    writeFileSync(join(folder, 'left-over.partial'), 'x');
-    mkdirSync(join(folder, 'strange'));
+    writeFileSync(join(folder, `${'0'.repeat(32)}.json.partial`), 'x');
     await subscribe([urlList(server.url('/secret-token'))], { folder });
     expect(readdirSync(folder)).toHaveLength(2);
   });
@@ -309,6 +308,24 @@ describe('a list from a file', () => {
     const { subscriptions } = await subscribe([fileList(file, { maxOctets: 1_000 })], { folder: temporaryFolder() });
     expect(subscriptions.alarms().join()).toContain(why);
   });
+});
+
+test('what somebody has put into the folder of the copies stays there, a source of a list among it', async () => {
+  const folder = temporaryFolder();
+  const elsewhere = temporaryFolder();
+  writeFileSync(join(elsewhere, 'letter.txt'), 'dear\n');
+  mkdirSync(join(folder, 'old'));
+  writeFileSync(join(folder, 'mine.txt'), 'ads.example\n');
+  writeFileSync(join(folder, 'old', 'kept.txt'), 'old\n');
+  symlinkSync(elsewhere, join(folder, 'link'));
+  const { subscriptions, blocks } = await subscribe([fileList(join(folder, 'mine.txt'))], { folder });
+  expect(blocks('ads.example')).not.toBeNull();
+  subscriptions.reconfigure([]);
+  await expect.poll(() => readdirSync(folder).sort()).toEqual(['link', 'mine.txt', 'old']);
+  expect(readdirSync(elsewhere)).toEqual(['letter.txt']);
+  // The folder itself may be a link as well.
+  await openListStore(join(folder, 'link'), HASHER).keepOnly([]);
+  expect([readdirSync(elsewhere), readdirSync(join(folder, 'old'))]).toEqual([['letter.txt'], ['kept.txt']]);
 });
 
 describe('another config', () => {
