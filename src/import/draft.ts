@@ -194,7 +194,7 @@ export class Draft {
 
   /** The whole as a config that Kennel accepts. */
   finish(): ImportResult {
-    const config = this.#assembled();
+    const config = visible(this.#assembled());
     if (config.upstreams === undefined)
       this.note('', 'no upstream could be taken over: the ones of the system (resolv.conf) are asked until upstreams says otherwise');
     const refused = leaveOutRefused(config, (path, message) => this.note(path, message));
@@ -257,6 +257,12 @@ function printable(text: string, most: number): string {
 
 function quoted(text: string): string {
   return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
+}
+
+/** The result is printed, and YAML writes most characters as they are: none may steer a terminal or hide what stands there. */
+function visible(config: WrittenConfig): WrittenConfig {
+  const escaped = JSON.stringify(config, (_key, value: unknown) => (typeof value === 'string' ? plainText(value) : value));
+  return JSON.parse(escaped) as WrittenConfig;
 }
 
 function yamlOf(config: WrittenConfig, from: string): string {

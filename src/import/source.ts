@@ -50,8 +50,8 @@ function parsed(text: string, read: () => unknown): ParsedSource {
     source.unread();
     return { kind: 'parsed', source };
   } catch (error) {
-    // Parsers quote the lines around a mistake, and a password may stand there.
-    const [message = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    // Parsers quote what they stumble over, in the message or in the lines below it, and a password may stand there.
+    const [message = ''] = (error instanceof Error ? error.message : String(error)).split(/\n|: "/);
     return { kind: 'failed', message };
   }
 }

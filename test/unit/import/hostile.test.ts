@@ -128,6 +128,14 @@ describe('bombs', () => {
     expect(said).toContain('red');
     expect(said).not.toMatch(/\p{Cc}/u);
   });
+  test('nor does the config, which is printed', () => {
+    const lists = '"https://x.example/\\x1b]0;x\\a", "https://y.example/\\x9b31m", "/etc/\\u202egnp.list"';
+    const { yaml } = imported(
+      importBlocky(`upstreams: { groups: { default: [9.9.9.9] } }\nblocking: { denylists: { "\\x9b": [${lists}] } }`),
+    );
+    expect(yaml).toContain('y.example');
+    expect(yaml.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  });
   test.each([
     ['TOML', () => importPihole(new Map([['pihole.toml', '[dns]\npwhash = "never-copied"\nx = = 1']]))],
     ['YAML', () => importAdGuardHome('password: never-copied\ndns: [}')],
