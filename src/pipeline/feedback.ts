@@ -9,10 +9,9 @@ import { RCODE, RRTYPE } from '../wire/codes.ts';
 import { fromPresentation, labelsOf } from '../wire/name.ts';
 import { soaRecord, txtRecord } from '../wire/rdata.ts';
 import type { ResponseContent } from '../wire/response.ts';
-import type { Pipeline } from './pipeline.ts';
+import type { Pipeline, QueryContext } from './pipeline.ts';
 import { toldName } from './redact.ts';
 import { explanation, tellsOfQuarantine } from './refusal.ts';
-import type { QueryContext } from './resolve-query.ts';
 
 /** Says "now": a session that asks again wants the state of this moment. */
 const FEEDBACK_TTL_SECONDS = 0;

@@ -5,9 +5,8 @@
 import type { RoutedName } from '../policy/classify-name.ts';
 import { RCODE, rcodeName, typeName } from '../wire/codes.ts';
 import { toPresentation } from '../wire/name.ts';
-import type { Pipeline } from './pipeline.ts';
+import type { Pipeline, QueryContext } from './pipeline.ts';
 import type { CachedAnswer, DecisionRecord } from './ports.ts';
-import type { QueryContext } from './resolve-query.ts';
 
 /** An answer that is not given. */
 export interface Withheld {

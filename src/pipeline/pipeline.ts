@@ -1,6 +1,6 @@
 /**
- * What a query meets on its way: the parts of one running Kennel, put together by `kennel.ts` and passed as one plain
- * argument. Holds no logic.
+ * What a query meets on its way: the parts of one running Kennel, put together in `assembly/` and passed as one plain argument; and
+ * what it carries along. Holds no logic.
  */
 import type { Verdict } from '../../scoring/decide.ts';
 import type { SecretMatcher } from '../../scoring/secrets/secret-matcher.ts';
@@ -10,14 +10,15 @@ import type { CachePartitions } from '../cache/partitions.ts';
 import type { AddressSet } from '../policy/address-set.ts';
 import type { AliasRules } from '../policy/aliases.ts';
 import type { Naming } from '../policy/classify-name.ts';
-import type { PolicySet } from '../policy/policy.ts';
+import type { Policy, PolicySet } from '../policy/policy.ts';
 import type { Quarantines } from '../quarantine/quarantine.ts';
 import type { PrefixLengths } from '../session/identify.ts';
 import type { KeptNames } from '../session/kept-names.ts';
 import type { Meters } from '../session/meters.ts';
-import type { SessionTable } from '../session/session.ts';
+import type { Session, SessionTable } from '../session/session.ts';
+import type { Query } from '../wire/query-decode.ts';
 import type { Judgement } from './judge.ts';
-import type { CachedAnswer, Clock, DecisionSink, DomainAges, PipelineMetrics, UpstreamGroup } from './ports.ts';
+import type { CachedAnswer, Clock, DecisionSink, DomainAges, PipelineMetrics, QuerySource, UpstreamGroup } from './ports.ts';
 import type { QueryLog } from './query-log.ts';
 import type { CookieSecrets } from './source-proof.ts';
 import type { SourceRates } from './source-rate.ts';
@@ -74,6 +75,15 @@ export interface Pipeline {
   readonly onJudged?: (judgement: Judgement, acting: Verdict) => void;
   /** Answers are assumed, not received, so nothing is learned from what they hold: a replay of recorded queries. */
   readonly answersAreAssumed?: boolean;
+}
+
+/** Everything about one query that the stages after its session need. */
+export interface QueryContext {
+  readonly query: Query;
+  readonly source: QuerySource;
+  readonly policy: Policy;
+  readonly session: Session;
+  readonly startedMs: number;
 }
 
 /** No usable answer came back; becomes SERVFAIL with the Extended DNS Error `errorCode` (RFC 8914). */

@@ -7,9 +7,8 @@
 import { questionKey } from '../cache/question-key.ts';
 import { actOn } from './apply-mode.ts';
 import { type Judgement, judgeQuery } from './judge.ts';
-import type { Pipeline } from './pipeline.ts';
+import type { Pipeline, QueryContext } from './pipeline.ts';
 import type { CachedAnswer } from './ports.ts';
-import type { QueryContext } from './resolve-query.ts';
 import { send } from './send.ts';
 
 /**

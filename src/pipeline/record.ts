@@ -9,10 +9,9 @@ import type { Session } from '../session/session.ts';
 import { RCODE, rcodeName, typeName } from '../wire/codes.ts';
 import { labelsOf, type QName, toPresentation } from '../wire/name.ts';
 import type { Judgement } from './judge.ts';
-import type { Pipeline } from './pipeline.ts';
+import type { Pipeline, QueryContext } from './pipeline.ts';
 import type { DecisionRecord, VerdictKind } from './ports.ts';
 import { toldName } from './redact.ts';
-import type { QueryContext } from './resolve-query.ts';
 
 /** A decision that waits for its answer before it is written; `open` is false once it is. */
 export interface Noted {

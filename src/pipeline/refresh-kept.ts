@@ -8,10 +8,9 @@ import type { KeptPair, KeptScope } from '../session/kept-names.ts';
 import { EDE } from '../wire/codes.ts';
 import type { Judgement, LookUp } from './judge.ts';
 import { budgetsWhileNew } from './known-parent.ts';
-import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
+import type { Pipeline, QueryContext, UpstreamTrouble } from './pipeline.ts';
 import { bitsLeft, mayKeep } from './plan-keeping.ts';
 import type { CachedAnswer } from './ports.ts';
-import type { QueryContext } from './resolve-query.ts';
 import { refresh } from './send.ts';
 
 /** The answer was lost before its time: asking now would be a client's doing. */

@@ -7,8 +7,7 @@ import { EDE, RCODE } from '../wire/codes.ts';
 import type { Query } from '../wire/query-decode.ts';
 import { soaRecord } from '../wire/rdata.ts';
 import { type ExtendedError, encodeResponse, type ResponseContent, udpLimit } from '../wire/response.ts';
-import type { Pipeline } from './pipeline.ts';
-import type { QueryContext } from './resolve-query.ts';
+import type { Pipeline, QueryContext } from './pipeline.ts';
 
 /** Negative TTL of a refusal: long enough to spare retries, short enough that a permission shows soon. */
 const REFUSAL_TTL_SECONDS = 10;

@@ -8,9 +8,8 @@ import { LeaseNotWritten, type Price } from '../session/meters.ts';
 import { EDE, RCODE } from '../wire/codes.ts';
 import type { Judgement } from './judge.ts';
 import { grantSend } from './permit.ts';
-import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
+import type { Pipeline, QueryContext, UpstreamTrouble } from './pipeline.ts';
 import type { CachedAnswer, ExchangeResult, UpstreamFailure, UpstreamGroup, UpstreamResponse } from './ports.ts';
-import type { QueryContext } from './resolve-query.ts';
 
 /** Unlisted parents may not make names expire faster than this: each repeat they force is a symbol of its own. */
 const UNLISTED_TTL_FLOOR_SECONDS = 60;

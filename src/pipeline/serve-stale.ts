@@ -5,9 +5,8 @@
 import { RCODE } from '../wire/codes.ts';
 import type { ResourceRecord } from '../wire/record.ts';
 import type { Judgement } from './judge.ts';
-import type { Pipeline, UpstreamTrouble } from './pipeline.ts';
+import type { Pipeline, QueryContext, UpstreamTrouble } from './pipeline.ts';
 import type { CachedAnswer } from './ports.ts';
-import type { QueryContext } from './resolve-query.ts';
 
 /** RFC 8767 §5, client response timer: less than the two seconds after which stubs begin to ask again. */
 const CLIENT_PATIENCE_MS = 1_800;

@@ -1,7 +1,7 @@
 /**
  * Whether a query comes from where it says: over TCP, from `sessions.verified`, or with a server cookie that was given to its address
  * (RFC 7873). Also the EDNS options that every answer to it carries: the cookie, and the time a TCP connection is kept (RFC 7828).
- * What an unproven source gets is `resolve-query.ts`.
+ * What an unproven source gets is `unverified-source.ts`.
  */
 import { encodeKeepaliveOption } from '../wire/client-options.ts';
 import { RCODE } from '../wire/codes.ts';
