@@ -1,6 +1,6 @@
 /**
  * The control API: HTTP over loopback TCP or a Unix socket, JSON in and out, a bearer token for all but the probes.
- * Owns transport, authentication and the form of errors; every answer's content comes from the control port.
+ * Owns transport, authentication and what is made of an error; every answer's content comes from the control port.
  */
 import { chmodSync, rmSync } from 'node:fs';
 import net from 'node:net';
@@ -10,12 +10,12 @@ import { controlText } from '../config/values.ts';
 import { isLoopback } from '../policy/address-set.ts';
 import { addCache } from './cache-routes.ts';
 import type { ControlPort, SecretResult } from './control-port.ts';
+import { fail } from './error-reply.ts';
 import { isOwnHost } from './host-check.ts';
 import { addLists } from './lists-routes.ts';
-import type { ReloadView } from './reload-view.ts';
 import { RequestRate } from './request-rate.ts';
 import { isAuthorised } from './token.ts';
-import { type ErrorView, quarantineDetailView, quarantineView, secretView, sessionView, statusView } from './views.ts';
+import { quarantineDetailView, quarantineView, type ReloadView, secretView, sessionView, statusView } from './views.ts';
 
 /**
  * Who may call a route without the token: `anyone` (probes, which say no more than ready or not to strangers),
@@ -92,7 +92,7 @@ export async function openControlApi(options: ControlApiOptions): Promise<Contro
   return { kind: 'control-api', address: addressText(endpoint, app.server.address()), close: () => app.close() };
 }
 
-/** In place of Fastify's compilers of JSON schemas, which take a hundred modules and 10 MiB to load: the routes read their bodies themselves. */
+/** In place of Fastify's compilers of JSON schemas, a hundred modules that each start would load: the routes read their bodies themselves. */
 function withoutSchemas(): never {
   throw new Error('no route has a schema');
 }
@@ -225,8 +225,7 @@ function addReload(app: FastifyInstance, port: ControlPort): void {
     const result = await port.reload();
     if (result.kind === 'failed') return fail(reply, 400, 'not-reloaded', result.messages.join('\n'));
     const { from, to, changed, warnings } = result;
-    const view: ReloadView = { from, to, changed, warnings };
-    return view;
+    return { from, to, changed, warnings } satisfies ReloadView;
   });
 }
 
@@ -254,11 +253,6 @@ function addErrors(app: FastifyInstance, options: ControlApiOptions): void {
     }
     return fail(reply, status, 'invalid', error instanceof Error ? error.message : 'not understood');
   });
-}
-
-function fail(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
-  const body: ErrorView = { error: { code, message } };
-  return reply.code(status).type('application/json; charset=utf-8').send(body);
 }
 
 function statusOf(error: unknown): number {

@@ -4,12 +4,18 @@
  */
 import type Database from 'better-sqlite3';
 
+/** As SQLite has it: negative, in KiB. */
+const SMALL_PAGE_CACHE = -256;
+
 /**
  * Makes `octets` of free pages and as much of a log, unless they are there. Best done before anything is written; on a disk that is full
  * already there is simply no room, and the writes that fail say so.
  */
 export function reserveRoom(database: Database.Database, octets: number): void {
+  const pageCache = Number(database.pragma('cache_size', { simple: true }));
   try {
+    // The zeros go to the log as they are made: in the page cache they would take memory that is never given back.
+    database.pragma(`cache_size = ${SMALL_PAGE_CACHE}`);
     database.exec(`CREATE TABLE reserved_room (filler BLOB) STRICT; INSERT INTO reserved_room VALUES (zeroblob(${octets}))`);
     database.exec('DROP TABLE reserved_room');
     // Not TRUNCATE: the log keeps its length and is written again from its beginning.
@@ -18,6 +24,8 @@ export function reserveRoom(database: Database.Database, octets: number): void {
     if (!isFull(error)) throw error;
     if (database.inTransaction) database.exec('ROLLBACK');
     database.exec('DROP TABLE IF EXISTS reserved_room');
+  } finally {
+    database.pragma(`cache_size = ${pageCache}`);
   }
 }
 
