@@ -1,5 +1,6 @@
-/** The control port's part about list subscriptions, of a running Kennel. */
-
+/**
+ * The control port's part about list subscriptions, of a running Kennel: waits for an update as long as a caller does. Looks at nothing itself.
+ */
 import type { ListSummary, ListsPort } from '../control/lists-port.ts';
 import type { OpenedLists } from './lists.ts';
 

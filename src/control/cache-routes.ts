@@ -3,13 +3,8 @@
  */
 import type { FastifyInstance } from 'fastify';
 import type { ControlPort } from './control-port.ts';
-import type { ErrorView } from './views.ts';
-
-/** The JSON of `DELETE /v1/cache`, which `kennel cache flush --json` prints. */
-export interface FlushView {
-  /** How many answers were forgotten. */
-  readonly flushed: number;
-}
+import { fail } from './error-reply.ts';
+import type { FlushView } from './views.ts';
 
 /** `?name=N`, `?name=N&below=1` or `?all=1`. All must be said: a name forgotten by mistake must not empty the cache. */
 export function addCache(app: FastifyInstance, port: ControlPort): void {
@@ -17,14 +12,10 @@ export function addCache(app: FastifyInstance, port: ControlPort): void {
     const { name, below, all } = request.query;
     const isAll = all === '1' && name === undefined && below === undefined;
     if (!isAll && (typeof name !== 'string' || all !== undefined || (below !== undefined && below !== '1'))) {
-      return reply.code(400).send(invalid('give one name, with below=1 for all names below it too, or all=1'));
+      return fail(reply, 400, 'invalid', 'give one name, with below=1 for all names below it too, or all=1');
     }
     const result = port.flushCache(isAll ? 'all' : { name: String(name), below: below === '1' });
-    if (result.kind === 'invalid') return reply.code(400).send(invalid(result.detail));
+    if (result.kind === 'invalid') return fail(reply, 400, 'invalid', result.detail);
     return { flushed: result.answers } satisfies FlushView;
   });
-}
-
-function invalid(message: string): ErrorView {
-  return { error: { code: 'invalid', message } };
 }

@@ -4,7 +4,7 @@
  */
 import type { Explanation, Mode, QuarantineChange, QuarantineRecord } from '../pipeline/ports.ts';
 import type { ListsPort } from './lists-port.ts';
-import type { ReloadResult } from './reload-view.ts';
+import type { ReloadView } from './views.ts';
 
 export interface Status {
   readonly version: string;
@@ -99,6 +99,11 @@ export type SecretResult =
 export type FlushRequest = 'all' | { readonly name: string; readonly below: boolean };
 
 export type FlushResult = { readonly kind: 'flushed'; readonly answers: number } | { readonly kind: 'invalid'; readonly detail: string };
+
+export type ReloadResult =
+  | ({ readonly kind: 'reloaded' } & ReloadView)
+  /** Nothing has changed. */
+  | { readonly kind: 'failed'; readonly messages: readonly string[] };
 
 export interface Readiness {
   readonly ready: boolean;

@@ -1,8 +1,8 @@
 /**
- * What the control API tells and does about list subscriptions, and the JSON of it. Part of the control port.
+ * The control port's part about list subscriptions; `assembly/lists-port.ts` implements it. Times are wall-clock milliseconds.
  */
 
-/** A list as it stands. Times are wall-clock milliseconds. */
+/** A list as it stands. */
 export interface ListSummary {
   readonly name: string;
   readonly kind: 'allow' | 'block';
@@ -30,43 +30,4 @@ export interface ListsPort {
   lists(): readonly ListSummary[];
   /** Looks at the sources of these lists (null: all) now. `force`: takes also what differs suspiciously from what is in force. */
   updateLists(names: readonly string[] | null, force: boolean): Promise<UpdateListsResult>;
-}
-
-export type ListView = Omit<ListSummary, 'fetchedAtMs' | 'checkedAtMs'> & {
-  readonly fetchedAt: string | null;
-  readonly checkedAt: string | null;
-};
-export interface ListsView {
-  readonly lists: readonly ListView[];
-}
-export type ListsUpdateView = ListsView & { readonly underWay: readonly string[] };
-
-export function listView({ fetchedAtMs, checkedAtMs, ...list }: ListSummary): ListView {
-  return { ...list, fetchedAt: isoTime(fetchedAtMs), checkedAt: isoTime(checkedAtMs) };
-}
-
-function isoTime(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
-}
-
-export interface UpdateWish {
-  readonly names: readonly string[] | null;
-  readonly force: boolean;
-}
-
-const MAX_NAMES = 1_000;
-
-/** The body of an update: `{"names": […], "force": true}`, both optional; or what is wrong with it. */
-export function readUpdateWish(body: unknown): UpdateWish | string {
-  const { names = null, force = false } = fieldsOf(body);
-  if (typeof force !== 'boolean') return 'force: true or false';
-  if (names === null) return { names: null, force };
-  if (!Array.isArray(names) || names.length === 0 || names.length > MAX_NAMES)
-    return `names: 1 to ${MAX_NAMES} names of lists, or none for all`;
-  const texts: unknown[] = names;
-  return texts.every((name) => typeof name === 'string') ? { names: texts, force } : 'names: texts';
-}
-
-function fieldsOf(body: unknown): { readonly names?: unknown; readonly force?: unknown } {
-  return typeof body === 'object' && body !== null ? body : {};
 }

@@ -1,7 +1,7 @@
 /**
  * `kennel cache flush`: lets the running server forget cached answers. Only asks and prints.
  */
-import type { FlushView } from '../control/cache-routes.ts';
+import type { FlushView } from '../control/views.ts';
 import { askControl, CONTROL_OPTIONS, CONTROL_USAGE, print } from './control-verb.ts';
 import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';
 

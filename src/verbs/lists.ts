@@ -3,7 +3,7 @@
  */
 import { createReadStream } from 'node:fs';
 import type { ListFormat } from '../config/config.ts';
-import type { ListsUpdateView, ListsView, ListView } from '../control/lists-port.ts';
+import type { ListsUpdateView, ListsView, ListView } from '../control/views.ts';
 import { ListCompiler } from '../lists/compile-list.ts';
 import { NameHasher } from '../lists/list-hash.ts';
 import type { ListReport } from '../lists/list-report.ts';

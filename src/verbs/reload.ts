@@ -2,7 +2,7 @@
  * `kennel reload`: lets the running server take on its config file as it is now. Only asks and prints; what is wrong with the config
  * is the server's to say.
  */
-import type { ReloadView } from '../control/reload-view.ts';
+import type { ReloadView } from '../control/views.ts';
 import { plainText } from '../telemetry/plain-text.ts';
 import { askControl, CONTROL_OPTIONS, CONTROL_USAGE, print } from './control-verb.ts';
 import { parseVerb, type VerbIo, wrongUsage } from './verb.ts';

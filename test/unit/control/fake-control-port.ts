@@ -1,9 +1,15 @@
 /**
  * A control port in memory: two quarantines, two sessions, one explanation. Everything it does not expect throws.
  */
-import type { ControlPort, Readiness, SecretResult, SecretSummary, SessionDetail } from '../../../src/control/control-port.ts';
+import type {
+  ControlPort,
+  Readiness,
+  ReloadResult,
+  SecretResult,
+  SecretSummary,
+  SessionDetail,
+} from '../../../src/control/control-port.ts';
 import type { ListSummary, UpdateListsResult } from '../../../src/control/lists-port.ts';
-import type { ReloadResult } from '../../../src/control/reload-view.ts';
 import type { Explanation, QuarantineChange, QuarantineRecord } from '../../../src/pipeline/ports.ts';
 
 const AT_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);

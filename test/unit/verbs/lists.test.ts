@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ControlApi, openControlApi } from '../../../src/control/api.ts';
 import type { ListSummary } from '../../../src/control/lists-port.ts';
+import { readUpdateWish } from '../../../src/control/lists-routes.ts';
 import { loadOrCreateToken } from '../../../src/control/token.ts';
 import * as lists from '../../../src/verbs/lists.ts';
 import { FakeControlPort } from '../control/fake-control-port.ts';
@@ -153,7 +154,6 @@ test.each([
   [{ names: [1] }],
   [{ names: Array.from({ length: 1_001 }, () => 'a') }],
   [{ force: 'yes' }],
-])('the API refuses an update like %j', async (body) => {
-  const { readUpdateWish } = await import('../../../src/control/lists-port.ts');
+])('the API refuses an update like %j', (body) => {
   expect(typeof readUpdateWish(body)).toBe('string');
 });
