@@ -2,6 +2,7 @@
  * 10. inspectResponse: what an answer points at may raise the verdict after the fact. Runs on cached answers too, because the
  * cache is shared between policies and verdicts are never stored with answers.
  */
+import type { AliasFinding } from '../policy/aliases.ts';
 import type { RoutedName } from '../policy/classify-name.ts';
 import { RCODE, rcodeName, typeName } from '../wire/codes.ts';
 import { toPresentation } from '../wire/name.ts';
@@ -43,7 +44,7 @@ export function inspectResponse(
     wouldVerdict: 'refuse',
     afterWouldQuarantine: session.wouldQuarantineAtMs !== null,
     reason: finding.reason,
-    rule: finding.reason === 'rebinding' ? finding.address : finding.entry.rule,
+    rule: ruleOf(finding),
     score: 0,
     signals: [],
     qname: toPresentation(routed.name),
@@ -58,4 +59,9 @@ export function inspectResponse(
   k.decisions.record(decision);
   k.metrics.decided('refuse', finding.reason, policy.name, policy.mode, 0);
   return { decision, refuseAs, rcode };
+}
+
+/** What withholds an answer, in a record's words. */
+export function ruleOf(finding: AliasFinding): string {
+  return finding.reason === 'rebinding' ? finding.address : finding.entry.rule;
 }

@@ -94,6 +94,20 @@ test('explain names the list and the line', () => {
   expect(said).toMatchObject({ verdict: 'refuse', reason: 'blocked', rule: 'ads:2 **.tracker.example' });
 });
 
+test.each(['observe', 'enforce'] as const)('explain says that a cached answer is withheld, mode: %s', async (mode) => {
+  const kennel = start({ mode, lists: [ADS] });
+  const answers = [alias('www.shop.example', 'x.tracker.example')];
+  kennel.script = () => ({ rcode: RCODE.NOERROR, answers, authority: [], authenticData: false });
+  const said = () => explain(kennel.pipeline, requireName('www.shop.example'), RRTYPE.A, CLIENT, CLIENT);
+  // Nobody knows where it leads before it was asked.
+  expect(said()).toMatchObject({ verdict: 'allow', acting: 'allow' });
+  await kennel.ask('www.shop.example');
+  const told = { reason: 'blocked-alias', rule: 'ads:2 **.tracker.example' };
+  expect(said()).toMatchObject({ verdict: 'refuse', acting: 'refuse', ...told });
+  await kennel.ask('www.shop.example');
+  expect(kennel.decisions.at(-1)).toMatchObject({ verdict: 'refuse', forwarded: false, ...told });
+});
+
 test('a policy asks the lists it names, all where it names none', async () => {
   const policies = `[
     { name: kids, match: { cidr: ["10.0.1.0/24"] } },
