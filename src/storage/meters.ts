@@ -35,10 +35,12 @@ export interface LastingMeters extends MeterStore {
 
 export type OpenMeters = { readonly kind: 'ok'; readonly meters: LastingMeters } | { readonly kind: 'error'; readonly message: string };
 
+/** The background thread holds the write lock for at most a few milliseconds at a time. */
+const LOCK_PATIENCE_MS = 250;
+
 /** Opens or creates `meters.sqlite`. Its methods throw SQLite's error when a write cannot be taken: the caller then refuses. */
 export function openMeters(file: string, options: { readonly maxPages?: number } = {}): OpenMeters {
-  // The background thread holds the write lock for at most a few milliseconds at a time.
-  const opened = openDatabase(file, { migrations: METER_MIGRATIONS, synchronous: 'NORMAL', busyMs: 250, ...options });
+  const opened = openDatabase(file, { migrations: METER_MIGRATIONS, synchronous: 'NORMAL', busyMs: LOCK_PATIENCE_MS, ...options });
   if (opened.kind === 'error') return { kind: 'error', message: opened.message };
   return { kind: 'ok', meters: createMeters(opened.database) };
 }
@@ -83,6 +85,22 @@ function createMeters(database: Database.Database): LastingMeters {
     if (first !== null) insertFirstSend.run(first.parent, Math.round(first.atMs));
   });
 
+  let patient = true;
+  /** Only the first write that meets a lock waits for it: whoever else holds it must not stop the thread that answers. */
+  const write = (act: () => void): void => {
+    try {
+      act();
+      if (!patient) patient = setPatience(LOCK_PATIENCE_MS);
+    } catch (error) {
+      if (patient && isLocked(error)) patient = setPatience(0);
+      throw error;
+    }
+  };
+  const setPatience = (ms: number): boolean => {
+    database.pragma(`busy_timeout = ${ms}`);
+    return ms > 0;
+  };
+
   return {
     loadSession: (session) => {
       const own = selectCounters.get(session);
@@ -94,10 +112,12 @@ function createMeters(database: Database.Database): LastingMeters {
     loadMeter: (scope) => ownOrFloor(scope, selectMeterAndFloors.all(scope.session, scope.parent, ...floorsBeneath(scope))),
     listMeters: (session, limit) => selectMeters.all(session, PRUNED, limit),
     saveMeters: (meters, first = null) => {
-      saveAll.immediate(meters, first);
+      write(() => saveAll.immediate(meters, first));
     },
     firstSentMs: (parent) => selectFirstSend.get(parent) ?? null,
-    saveCounters,
+    saveCounters: (counters) => {
+      write(() => saveCounters(counters));
+    },
     openSessionEpoch: (counters, scopes) => {
       database
         .transaction(() => {
@@ -121,6 +141,10 @@ function createMeters(database: Database.Database): LastingMeters {
       database.close();
     },
   };
+}
+
+function isLocked(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY';
 }
 
 /** The row of a scope, or else the highest of the floors beneath it; null when nothing of its kind was ever pruned. */

@@ -149,6 +149,25 @@ describe('lasting meters', () => {
     expect(bits(meters, 'session', 'parent-number-0.example')).toBe(64);
   });
 
+  test('wait for a lock once, not with every query that meets it, and for the next one again', () => {
+    const { meters, upkeep } = open();
+    const failing = (): number => {
+      const startedMs = performance.now();
+      expect(() => meters.saveMeters([meter('s', 'a.example', 64)])).toThrow(/locked/);
+      return performance.now() - startedMs;
+    };
+    upkeep.exec('BEGIN IMMEDIATE');
+    expect(failing()).toBeGreaterThan(200);
+    const startedMs = performance.now();
+    for (let n = 0; n < 20; n++) failing();
+    expect(performance.now() - startedMs).toBeLessThan(20 * 100);
+    upkeep.exec('ROLLBACK');
+    meters.saveMeters([meter('s', 'a.example', 64)]);
+    upkeep.exec('BEGIN IMMEDIATE');
+    expect(failing()).toBeGreaterThan(200);
+    upkeep.exec('ROLLBACK');
+  });
+
   test('throw when another process keeps the file locked, instead of waiting for long', () => {
     const { meters, upkeep } = open();
     upkeep.exec('BEGIN IMMEDIATE');
