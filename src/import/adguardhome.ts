@@ -26,6 +26,7 @@ export function importAdGuardHome(text: string): ImportResult {
   readClientsServed(draft, dns);
   readLimits(draft, dns);
   readCache(draft, dns);
+  readClientIds(draft, source.at('clients'));
   readFiltering(draft, source);
   readRewrites(draft, source);
   readClients(draft, source.at('clients'));
@@ -274,6 +275,19 @@ function readRewrites(draft: Draft, source: Source): void {
     else if (answer === domain || answer === 'A' || answer === 'AAAA') {
       draft.note(rewrite.path, `${domain} is excepted from another rewrite, which has no counterpart: write its records instead`);
     } else draft.record({ name: domain, type: 'CNAME', value: answer }, rewrite.path);
+  }
+}
+
+/** Whom the rules for some clients mean by a name. */
+function readClientIds(draft: Draft, clients: Source): void {
+  for (const client of [...clients.at('persistent').list(), ...clients.list()]) {
+    const name = client.at('name').text();
+    const ids = client.at('ids').texts();
+    if (name !== null)
+      draft.client(
+        name,
+        ids.map(({ text }) => text),
+      );
   }
 }
 

@@ -7,8 +7,9 @@ import type { z } from 'zod';
 import { parseConfig } from '../config/parse-config.ts';
 import type { configSchema } from '../config/schema.ts';
 import { plainText } from '../telemetry/plain-text.ts';
+import { blocksEverything, ClientRules, clientModifier, NamedClients } from './client-rules.ts';
 import type { Source } from './source.ts';
-import { durationText, filterRule, upstreamOf } from './spellings.ts';
+import { durationText, filterRule, prefixOf, upstreamOf } from './spellings.ts';
 
 export type WrittenConfig = z.input<typeof configSchema>;
 type WrittenPolicy = NonNullable<WrittenConfig['policies']>[number];
@@ -62,6 +63,8 @@ export class Draft {
   readonly #records = new Map<string, WrittenRecord>();
   readonly #lists: WrittenList[] = [];
   readonly #policies: ClientPolicy[] = [];
+  readonly #clientRules = new ClientRules();
+  readonly #clients = new NamedClients();
   readonly #taken = new Set<string>();
   /** Lists of the policy for everybody; null: all. */
   everyonesLists: readonly string[] | null = null;
@@ -115,16 +118,53 @@ export class Draft {
     else if (![known.value].flat().includes(value)) known.value = [...[known.value].flat(), value];
   }
 
+  /** A client that rules may call by its name. */
+  client(name: string, ids: readonly string[]): void {
+    this.#clients.set(
+      name,
+      ids.flatMap((id) => prefixOf(id) ?? []),
+    );
+  }
+
   /** A rule somebody wrote by hand. */
   rule(text: string, path: string): void {
+    const modifier = clientModifier(text.trim());
+    if (modifier.kind === 'other') this.note(path, `${quoted(text)} is left out: ${modifier.problem}`);
+    else if (modifier.kind === 'clients') this.#ruleOfClients(modifier.rule, modifier.clients, path);
+    else this.#ruleOfAll(text, path);
+  }
+
+  #ruleOfAll(text: string, path: string): void {
     const rule = filterRule(text);
-    if (rule.kind === 'other')
-      this.note(path, `${quoted(text)} is left out: ${rule.problem}. A file with such rules can be named under lists`);
+    if (rule.kind === 'other') this.note(path, `${quoted(text)} is left out: ${rule.problem}`);
     else if (rule.kind === 'block' || rule.kind === 'allow') {
-      if (rule.kind === 'block' && text.includes('$important'))
-        this.note(path, `${quoted(text)}: an allow entry wins over every block entry here`);
+      this.#noteImportant(rule.kind, text, path);
       for (const pattern of rule.patterns) this.pattern(rule.kind, pattern, path);
     } else if (rule.kind === 'records') for (const name of rule.names) this.address(name, rule.address, path);
+  }
+
+  #noteImportant(kind: 'block' | 'allow', text: string, path: string): void {
+    if (kind === 'block' && text.includes('$important'))
+      this.note(path, `${quoted(text)}: an allow entry wins over every block entry here`);
+  }
+
+  /** A rule for some clients: it goes into policies of their own. */
+  #ruleOfClients(text: string, clients: readonly string[], path: string): void {
+    const rule = blocksEverything(text) ? ({ kind: 'everything' } as const) : filterRule(text);
+    if (rule.kind === 'other' || rule.kind === 'nothing' || rule.kind === 'records') {
+      const problem = rule.kind === 'other' ? rule.problem : 'records are the same for all clients';
+      this.note(path, `${quoted(text)} is left out: ${problem}`);
+      return;
+    }
+    if (rule.kind !== 'everything') this.#noteImportant(rule.kind, text, path);
+    for (const client of clients) {
+      const { name, prefixes } = this.#clients.find(client);
+      if (prefixes.length === 0) this.note(path, `${quoted(text)} is left out for ${quoted(client)}: Kennel knows clients by IP address`);
+      else if (!prefixes.every((prefix) => this.#clientRules.add(prefix, name, rule)))
+        this.note(path, `${quoted(text)} is left out for ${quoted(client)}: there are too many rules for single clients`);
+      else if (rule.kind === 'everything')
+        this.note(path, `${quoted(client)} gets only what is allowed to it; its policy enforces, and so refuses what is inferred as well`);
+    }
   }
 
   pattern(kind: 'block' | 'allow', pattern: string, path: string): void {
@@ -219,16 +259,19 @@ export class Draft {
   }
 
   #writtenPolicies(): WrittenPolicy[] {
-    const rules = { ...section('allow', this.#allow), ...section('block', this.#block) };
+    const rules = written(this.#allow, this.#block);
     const common: Partial<WrittenPolicy> = this.qtypes === null ? {} : { qtypes: [...this.qtypes] };
-    if (this.#policies.length * (this.#allow.size + this.#block.size) > MAX_REPEATED_PATTERNS) {
+    const everyones = this.everyonesLists === null ? {} : { lists: [...this.everyonesLists] };
+    const ofClients = this.everyonesRules ? this.#clientRules.policies() : [];
+    const patterns = ofClients.reduce((sum, { allow, block }) => sum + allow.size + block.size, 0);
+    if ((this.#policies.length + ofClients.length) * (this.#allow.size + this.#block.size) + patterns > MAX_REPEATED_PATTERNS) {
       this.note(
         '',
-        `${this.#policies.length} clients with settings of their own are left out: put the rules into a file that lists names, then they need not stand in each policy`,
+        `${this.#policies.length + ofClients.length} clients with settings of their own are left out: put the rules into a file that lists names, then they need not stand in each policy`,
       );
       this.#policies.length = 0;
+      ofClients.length = 0;
     }
-    const everyones = this.everyonesLists === null ? {} : { lists: [...this.everyonesLists] };
     return [
       ...this.#policies.map((policy) => ({
         name: policy.name,
@@ -238,9 +281,22 @@ export class Draft {
         ...(policy.rules ? rules : {}),
         ...(policy.lists === null ? {} : { lists: [...policy.lists] }),
       })),
+      ...ofClients.map(({ prefix, name, allow, block, denies }) => ({
+        name: this.#freshName(name, 'client'),
+        match: { cidr: [prefix] },
+        preset: 'homelab' as const,
+        ...(denies ? { mode: 'enforce' as const, default: 'deny' as const } : {}),
+        ...common,
+        ...written(new Set([...this.#allow, ...allow]), new Set([...this.#block, ...block])),
+        ...everyones,
+      })),
       { name: this.#freshName('everyone', 'everyone'), preset: 'homelab', ...common, ...(this.everyonesRules ? rules : {}), ...everyones },
     ];
   }
+}
+
+function written(allow: ReadonlySet<string>, block: ReadonlySet<string>): Partial<WrittenPolicy> {
+  return { ...section('allow', allow), ...section('block', block) };
 }
 
 function section(kind: 'allow' | 'block', patterns: ReadonlySet<string>): Partial<WrittenPolicy> {

@@ -81,6 +81,9 @@ export type FilterRule =
 const NOWHERE = ['0.0.0.0', '127.0.0.1', '::', '::1'];
 const OWN_NAMES = ['localhost', 'localhost.localdomain', 'local', 'broadcasthost', '0.0.0.0', 'ip6-localhost', 'ip6-loopback'];
 
+/** What a rule of a list may say beyond a name. */
+const LIST_MODIFIERS = /^(?:important|badfilter|dnstype=[^,]*|denyallow=[^,]*)(?:,(?:important|badfilter|dnstype=[^,]*|denyallow=[^,]*))*$/;
+
 /** A rule as users of AdGuard Home, Pi-hole and Blocky write them by hand: names, hosts lines, `||a.b^`, `@@||a.b^`, `*.a.b`. */
 export function filterRule(written: string): FilterRule {
   const line = written.trim();
@@ -90,7 +93,10 @@ export function filterRule(written: string): FilterRule {
   const exception = line.startsWith('@@');
   const [rule = '', modifiers = null] = splitModifiers((exception ? line.slice(2) : line).replace(/\s+#.*$/, ''));
   if (modifiers !== null && modifiers !== 'important')
-    return { kind: 'other', problem: `the modifier $${modifiers} has no counterpart here` };
+    return {
+      kind: 'other',
+      problem: `the modifier $${modifiers} has no counterpart in a policy${LIST_MODIFIERS.test(modifiers) ? '; a file with such rules can be named under lists' : ''}`,
+    };
   if (/^\/.*\/$/.test(rule)) return { kind: 'other', problem: 'a regular expression has no counterpart; name the domains' };
   const text = patternText(rule);
   const pattern = text === null ? { problem: 'it is not about a name and what is below it' } : parsePattern(text);

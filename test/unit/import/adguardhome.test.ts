@@ -48,8 +48,13 @@ describe('AdGuardHome.yaml, schema version 29', () => {
       'nothing.example',
     ]);
     expect(everyone?.allow.map(({ pattern }) => pattern)).toEqual(['**.needed.tracker.example']);
-    expect(noteAt('user_rules[7]')).toContain('$client=192.168.7.5');
     expect(noteAt('user_rules[8]')).toContain('regular expression');
+  });
+  test('a rule for one client becomes a policy, with the rules for all', () => {
+    const own = parsed.policies.find(({ match }) => match.cidr?.includes('192.168.7.5/32'));
+    const everyone = parsed.policies.at(-1);
+    expect(own?.block.map(({ pattern }) => pattern)).toEqual([...(everyone?.block.map(({ pattern }) => pattern) ?? []), '**.some.example']);
+    expect(own?.allow).toEqual(everyone?.allow);
   });
   test('lists keep their names, each its own', () => {
     expect(parsed.lists.map(({ name, kind, refreshSeconds }) => [name, kind, refreshSeconds])).toEqual([
@@ -60,7 +65,7 @@ describe('AdGuardHome.yaml, schema version 29', () => {
     expect(noteAt('filters[1]')).toContain('switched off');
   });
   test('a client that was not filtered gets a policy without lists and rules', () => {
-    expect(parsed.policies).toHaveLength(2);
+    expect(parsed.policies).toHaveLength(3);
     expect(parsed.policies[0]).toMatchObject({
       name: 'Work-laptop',
       match: { cidr: ['192.168.7.30/32'] },
@@ -156,4 +161,57 @@ test('a password in a URL is shown to nobody', () => {
     ),
   );
   expect(result.notes.length).toBeGreaterThan(1);
+});
+
+describe('rules for some clients', () => {
+  const file = (rules: readonly string[]) => `dns: {}
+clients: { persistent: [{ name: the tv, ids: [192.168.1.130, "aa:bb:cc:dd:ee:ff"] }] }
+user_rules: ${JSON.stringify(rules)}
+schema_version: 29
+`;
+  const policiesOf = (...rules: string[]) => imported(importAdGuardHome(file(rules)));
+
+  test('by name, by network and by address, quoted or not; the narrowest comes first and holds what is said of the wider', () => {
+    const { parsed, notes } = policiesOf(
+      '||games.example^$client=192.168.1.0/24',
+      "||ads.example^$client='the tv'|192.168.1.5,important",
+      '@@||fine.example^$client=192.168.1.5',
+    );
+    expect(
+      parsed.policies.map(({ name, match, block, allow }) => [name, match.cidr, block.map(({ pattern }) => pattern), allow.length]),
+    ).toEqual([
+      ['the-tv', ['192.168.1.130/32'], ['**.ads.example', '**.games.example'], 0],
+      ['192.168.1.5', ['192.168.1.5/32'], ['**.ads.example', '**.games.example'], 1],
+      ['192.168.1.0-24', ['192.168.1.0/24'], ['**.games.example'], 0],
+      ['everyone', null, [], 0],
+    ]);
+    expect(notes.map(({ path }) => path)).toEqual(['user_rules[1]', '']);
+  });
+
+  test('a client to which everything is blocked gets what is allowed to it', () => {
+    const { parsed, noteAt } = policiesOf('||*^$client=the tv', '@@||maker.example^$client=the tv');
+    expect(parsed.policies[0]).toMatchObject({ name: 'the-tv', mode: 'enforce', unlisted: 'refuse' });
+    expect(parsed.policies[0]?.allow.map(({ pattern }) => pattern)).toEqual(['**.maker.example']);
+    expect(parsed.policies.at(-1)).toMatchObject({ unlisted: 'score' });
+    expect(noteAt('user_rules[0]')).toContain('its policy enforces');
+  });
+
+  test.each([
+    ['||a.example^$client=~192.168.1.5', 'all clients but some'],
+    ['||a.example^$client=', 'all clients but some'],
+    ['||a.example^$client=somebody', 'knows clients by IP address'],
+    ['/ads[0-9]/$client=192.168.1.5', 'regular expression'],
+    ['192.0.2.1 a.example$client=192.168.1.5', ''],
+  ])('%s is no policy, and told', (rule, told) => {
+    const { parsed, noteAt } = policiesOf(rule);
+    expect(parsed.policies).toHaveLength(1);
+    expect(noteAt('user_rules[0]')).toContain(told);
+  });
+
+  test('more clients than anybody has are told, not taken', () => {
+    const rules = Array.from({ length: 300 }, (_, index) => `||a.example^$client=10.0.${index >> 8}.${index & 255}`);
+    const { parsed, noteAt } = policiesOf(...rules);
+    expect(parsed.policies).toHaveLength(201);
+    expect(noteAt('user_rules[299]')).toContain('is left out');
+  });
 });
