@@ -5,9 +5,10 @@ import { isAbsolute } from 'node:path';
 import type { Mode } from '../pipeline/ports.ts';
 import { parseUpstreamUrl } from '../upstream/upstream-url.ts';
 import type { Config } from './config.ts';
-import { checkAddresses, checkLoops, type ParsedConfig } from './parse-config.ts';
+import type { ParsedConfig } from './parse-config.ts';
 import { strictest } from './policy-section.ts';
 import { Problems } from './problems.ts';
+import { checkAddresses, checkLoops } from './upstreams-section.ts';
 import { parseEndpoint } from './values.ts';
 
 export interface Overrides {

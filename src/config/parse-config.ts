@@ -7,12 +7,9 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Mode } from '../pipeline/ports.ts';
-import { isPrivate, PRIVATE_PREFIXES } from '../policy/address-set.ts';
-import { parseDomainName } from '../policy/name-pattern.ts';
-import { isPublicSuffix } from '../policy/registrable-domain.ts';
-import { parseUpstreamUrl, type UpstreamUrl } from '../upstream/upstream-url.ts';
-import { addressAndPort, bracketed } from '../wire/address.ts';
-import { fromPresentation, labelCount, toPresentation } from '../wire/name.ts';
+import { PRIVATE_PREFIXES } from '../policy/address-set.ts';
+import type { UpstreamUrl } from '../upstream/upstream-url.ts';
+import { bracketed } from '../wire/address.ts';
 import type {
   CacheConfig,
   Config,
@@ -24,20 +21,19 @@ import type {
   RetentionConfig,
   ServerCookiesConfig,
   SessionsConfig,
-  UpstreamStrategy,
-  ZoneConfig,
 } from './config.ts';
-import { listenerAskedBy, publicListeners } from './listen-addresses.ts';
+import { publicListeners } from './listen-addresses.ts';
 import { checkListNames, readLists } from './lists-section.ts';
 import { checkPolicies, defaultPolicy, readPatterns, readPolicy, readPrefixes } from './policy-section.ts';
 import { type ConfigError, Problems } from './problems.ts';
 import { readRecords } from './record-section.ts';
 import type { ResolvConf } from './resolv-conf.ts';
 import { salvage } from './salvage.ts';
-import { configSchema, knownKeys, listSchema, policySchema, recordSchema, secretSchema, zoneSchema } from './schema.ts';
+import { configSchema, knownKeys, listSchema, policySchema, recordSchema, secretSchema } from './schema.ts';
 import { readSecrets } from './secrets-section.ts';
 import { shapeProblems } from './shape-problems.ts';
-import { DEFAULT_CONTROL, parseControlEndpoint, parseDuration, parseEndpoint, type Reading } from './values.ts';
+import { WrittenUpstreams } from './upstreams-section.ts';
+import { DEFAULT_CONTROL, parseControlEndpoint, parseDuration, parseEndpoint, parseName, type Reading } from './values.ts';
 import { type Path, readYaml } from './yaml-source.ts';
 
 /** What the machine adds to a config. */
@@ -95,14 +91,14 @@ class ConfigReader {
   readonly #fileName: string;
   readonly #facts: SystemFacts;
   readonly #problems: Problems;
-  /** Where each upstream was written. */
-  readonly #places = new Map<UpstreamUrl, Path>();
+  readonly #written: WrittenUpstreams;
 
   constructor(raw: Readonly<Record<string, unknown>>, fileName: string, facts: SystemFacts, problems: Problems) {
     this.#raw = raw;
     this.#fileName = fileName;
     this.#facts = facts;
     this.#problems = problems;
+    this.#written = new WrittenUpstreams(problems);
   }
 
   /** Only meaningful when no problem was noted: what cannot be read is replaced by its default on the way. */
@@ -121,8 +117,8 @@ class ConfigReader {
       contact: this.#section('contact') ?? null,
       upstreams: this.#upstreams(),
       forwarding: this.#forwarding(),
-      lanUpstreams: this.#lanUpstreams(),
-      zones: this.#zones(),
+      lanUpstreams: this.#written.readLan(this.#section('lanUpstreams') ?? []),
+      zones: this.#written.readZones(this.#raw['zones'], this.#section('forwarding')?.strategy ?? 'ordered'),
       records: readRecords(this.#list('records', recordSchema), this.#problems),
       hostsFiles: (this.#section('hostsFiles') ?? []).map((path) => this.#besideConfig(path)),
       lists: readLists(this.#list('lists', listSchema), this.#fileName, this.#problems),
@@ -134,8 +130,7 @@ class ConfigReader {
       retention: this.#retention(),
     };
     checkListNames(config.policies, config.lists, this.#problems);
-    checkLoops(config, this.#problems, (upstream) => this.#places.get(upstream) ?? ['upstreams']);
-    checkAddresses(config, this.#problems, (upstream) => this.#places.get(upstream) ?? ['upstreams']);
+    this.#written.check(config);
     this.#warnOpenListeners(config);
     return config;
   }
@@ -156,7 +151,7 @@ class ConfigReader {
     });
   }
 
-  #take<T>(reading: Reading<T>, path: Path, otherwise: T): T {
+  #take<T, Otherwise extends T | null>(reading: Reading<T>, path: Path, otherwise: Otherwise): T | Otherwise {
     return this.#problems.take(reading, path)[0] ?? otherwise;
   }
 
@@ -221,16 +216,8 @@ class ConfigReader {
   }
 
   #searchSuffixes(): string[] {
-    const written = this.#section('searchSuffixes')?.flatMap((text, i) => this.#name(text, ['searchSuffixes', i]));
+    const written = this.#section('searchSuffixes')?.flatMap((text, i) => this.#problems.take(parseName(text), ['searchSuffixes', i]));
     return [...new Set(written ?? this.#facts.resolvConf?.search ?? [])];
-  }
-
-  /** A name other than the root, in canonical presentation form. */
-  #name(text: string, path: Path): string[] {
-    const name = parseDomainName(text);
-    if (name !== null && labelCount(name) > 0) return [toPresentation(name)];
-    this.#problems.add(path, `"${text}" is not a domain name`);
-    return [];
   }
 
   #cache(): CacheConfig {
@@ -253,7 +240,7 @@ class ConfigReader {
       strategy: written.strategy ?? 'ordered',
       randomCase: isOn(written.randomCase ?? 'off'),
       cookies: isOn(written.cookies ?? 'on'),
-      bootstrap: this.#readUpstreams(written.bootstrap ?? [], ['forwarding', 'bootstrap']),
+      bootstrap: this.#written.read(written.bootstrap ?? [], ['forwarding', 'bootstrap']),
       caFile: written.caFile === undefined ? null : this.#besideConfig(written.caFile),
     };
   }
@@ -270,80 +257,17 @@ class ConfigReader {
   }
 
   #upstreams(): UpstreamUrl[] {
-    if (Object.hasOwn(this.#raw, 'upstreams')) return this.#readUpstreams(this.#section('upstreams') ?? [], ['upstreams']);
+    if (Object.hasOwn(this.#raw, 'upstreams')) return this.#written.read(this.#section('upstreams') ?? [], ['upstreams']);
     const system = this.#facts.resolvConf;
     if (system === null || system.nameservers.length === 0) {
       const why = system === null ? 'resolv.conf cannot be read' : 'resolv.conf names no nameserver';
       this.#problems.add(['upstreams'], `nobody to ask: no upstreams are written and the system's ${why}`);
       return [];
     }
-    return this.#readUpstreams(
+    return this.#written.read(
       system.nameservers.map((address) => `udp://${bracketed(address)}`),
       ['upstreams'],
     );
-  }
-
-  /** Names of the site are told to servers of the site only. */
-  #lanUpstreams(): UpstreamUrl[] {
-    const upstreams = this.#readUpstreams(this.#section('lanUpstreams') ?? [], ['lanUpstreams']);
-    for (const upstream of upstreams) {
-      if (upstream.address !== null && isPrivate(upstream.address)) continue;
-      this.#problems.add(
-        this.#places.get(upstream) ?? ['lanUpstreams'],
-        `${upstream.text} is not a private address: names of this site would leave it`,
-      );
-    }
-    return upstreams;
-  }
-
-  #readUpstreams(texts: readonly string[], path: Path): UpstreamUrl[] {
-    const seen = new Set<string>();
-    return texts.flatMap((text, index) => {
-      const read = parseUpstreamUrl(text);
-      if (read.kind === 'error') this.#problems.add([...path, index], read.message);
-      else if (seen.has(read.url.text)) this.#problems.add([...path, index], `${read.url.text} is listed twice`);
-      else {
-        seen.add(read.url.text);
-        this.#places.set(read.url, [...path, index]);
-        return [read.url];
-      }
-      return [];
-    });
-  }
-
-  #zones(): ZoneConfig[] {
-    const raw = this.#raw['zones'];
-    if (!isMapping(raw)) return [];
-    const zones = Object.entries(raw).flatMap(([key, value]) => {
-      const zone = salvage(zoneSchema, value);
-      if (zone === undefined) return [];
-      return Array.isArray(zone)
-        ? this.#zone(key, { upstreams: zone }, ['zones', key])
-        : this.#zone(key, zone, ['zones', key, 'upstreams']);
-    });
-    for (const [i, { name }] of zones.entries()) {
-      if (zones.findIndex((other) => other.name === name) !== i) this.#problems.add(['zones'], `the zone ${name} is written twice`);
-    }
-    return zones;
-  }
-
-  #zone(
-    key: string,
-    written: { upstreams: string[]; trusted?: boolean | undefined; strategy?: UpstreamStrategy | undefined },
-    upstreamsPath: Path,
-  ): ZoneConfig[] {
-    const path = ['zones', key];
-    const [name] = this.#name(key, path);
-    const upstreams = this.#readUpstreams(written.upstreams, upstreamsPath);
-    if (name === undefined) return [];
-    const parsed = fromPresentation(name);
-    // Trusting a public suffix would take the budget off every name that anybody can register below it.
-    const tooWide = parsed !== null && isPublicSuffix(parsed);
-    if (tooWide && written.trusted === true)
-      this.#problems.add([...path, 'trusted'], `${name} is a public suffix and cannot be trusted as a whole`);
-    const trusted =
-      written.trusted ?? (!tooWide && upstreams.every((upstream) => upstream.address !== null && isPrivate(upstream.address)));
-    return [{ name, upstreams, strategy: written.strategy ?? this.#section('forwarding')?.strategy ?? 'ordered', trusted }];
   }
 
   #policies(mode: Mode): PolicyConfig[] {
@@ -368,7 +292,7 @@ class ConfigReader {
     return {
       rdap: isOn(rdap) ? { baseUrl: rdapBaseUrl ?? null } : null,
       whois: isOn(whois)
-        ? { server: whoisServer === undefined ? null : (this.#name(whoisServer, ['reputation', 'whoisServer'])[0] ?? null) }
+        ? { server: whoisServer === undefined ? null : this.#take(parseName(whoisServer), ['reputation', 'whoisServer'], null) }
         : null,
     };
   }
@@ -386,40 +310,6 @@ class ConfigReader {
       ['listen', 'dns'],
       `${addresses} may be reached from outside; only private addresses are served until clients.allow says whom`,
     );
-  }
-}
-
-/** Kennel asking itself, directly: the query would go round until its sockets run out. */
-export function checkLoops(
-  config: Pick<Config, 'listen' | 'upstreams' | 'zones' | 'lanUpstreams' | 'forwarding'>,
-  problems: Problems,
-  placeOf: (upstream: UpstreamUrl) => Path = () => ['upstreams'],
-): void {
-  const { upstreams, zones, lanUpstreams, forwarding } = config;
-  for (const upstream of [...upstreams, ...lanUpstreams, ...forwarding.bootstrap, ...zones.flatMap((zone) => zone.upstreams)]) {
-    const listener = listenerAskedBy(upstream, config.listen.dns);
-    if (listener === null) continue;
-    const message = `${upstream.text} is Kennel's own listener (${addressAndPort(listener)}): it would ask itself; name the resolver to ask instead`;
-    problems.add(placeOf(upstream), message);
-  }
-}
-
-/** An upstream without an address needs somebody to ask for it, who must have one: the system's resolver may be Kennel itself. */
-export function checkAddresses(
-  config: Pick<Config, 'upstreams' | 'zones' | 'lanUpstreams' | 'forwarding'>,
-  problems: Problems,
-  placeOf: (upstream: UpstreamUrl) => Path = () => ['upstreams'],
-): void {
-  const { upstreams, zones, lanUpstreams, forwarding } = config;
-  for (const upstream of forwarding.bootstrap) {
-    if (upstream.address === null)
-      problems.add(placeOf(upstream), `${upstream.text} has no IP address itself; bootstrap upstreams need one`);
-  }
-  if (forwarding.bootstrap.length > 0) return;
-  for (const upstream of [...upstreams, ...lanUpstreams, ...zones.flatMap((zone) => zone.upstreams)]) {
-    if (upstream.address !== null) continue;
-    const message = `${upstream.text} has no IP address; write it after an @ at the end, or a resolver to ask for it under forwarding.bootstrap`;
-    problems.add(placeOf(upstream), message);
   }
 }
 

@@ -1,9 +1,11 @@
 /**
- * The small texts of a config file: durations, addresses with ports, paths of sockets. Each reader gives the value or says in
+ * The small texts of a config file: durations, names, addresses with ports, paths of sockets. Each reader gives the value or says in
  * words what is wrong; none throws.
  */
 import { canonicalAddress } from '../policy/address-set.ts';
+import { parseDomainName } from '../policy/name-pattern.ts';
 import { addressAndPort } from '../wire/address.ts';
+import { labelCount, toPresentation } from '../wire/name.ts';
 import type { ControlEndpoint, Endpoint } from './config.ts';
 
 export type Reading<T> = { readonly value: T } | { readonly problem: string };
@@ -50,4 +52,10 @@ export function parseControlEndpoint(text: string): Reading<ControlEndpoint> {
 /** What `parseControlEndpoint` reads back: `127.0.0.1:8053`, `unix:/run/kennel/control.sock`. */
 export function controlText(endpoint: ControlEndpoint): string {
   return endpoint.kind === 'unix' ? `unix:${endpoint.path}` : addressAndPort(endpoint);
+}
+
+/** A domain name other than the root, in canonical presentation form. */
+export function parseName(text: string): Reading<string> {
+  const name = parseDomainName(text);
+  return name !== null && labelCount(name) > 0 ? { value: toPresentation(name) } : { problem: `"${text}" is not a domain name` };
 }
