@@ -52,6 +52,8 @@ export function createBootstrappedUpstream(
 }
 
 class BootstrappedUpstream implements Upstream {
+  /** Only TLS and HTTPS go without an address. */
+  readonly losesDatagrams = false;
   readonly #url: UpstreamUrl;
   readonly #resolve: () => Promise<HostAddresses | null>;
   readonly #openPinned: (url: PinnedUpstream) => Upstream;

@@ -17,15 +17,11 @@ const LONGEST_FULL_OCTETS = 40;
 /** A renewal costs one question without server cookie; well below the hour that servers keep theirs valid (RFC 9018 §4.3). */
 const COOKIE_LIFE_MS = 600_000;
 
-/** So long an upstream that refuses questions with a COOKIE option as malformed is asked without. */
-const PAUSE_MS = 600_000;
-
 /**
  * `believed`: the cookie, or its absence, speaks against nothing. `stray`: not our cookie, so not the answer (RFC 7873 §5.3).
  * `missing`: the upstream sends cookies, and this has none. `renewed`: BADCOOKIE with a new server cookie, to be asked again with it.
- * `refused`: the upstream calls a question with a COOKIE option malformed, to be asked again without.
  */
-export type CookieVerdict = 'believed' | 'stray' | 'missing' | 'renewed' | 'refused';
+export type CookieVerdict = 'believed' | 'stray' | 'missing' | 'renewed';
 
 export class CookieJar {
   readonly #random16: Random16;
@@ -36,17 +32,15 @@ export class CookieJar {
   /** The client cookie and the server cookie behind it; null until one is learned. */
   #full: Uint8Array | null = null;
   #renewAtMs = Number.NEGATIVE_INFINITY;
-  #pausedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(random16: Random16, clock: Clock) {
     this.#random16 = random16;
     this.#clock = clock;
   }
 
-  /** What goes into the COOKIE option of a question sent from this address; null: no option. */
-  cookieFrom(localAddress: string): Uint8Array | null {
+  /** What goes into the COOKIE option of a question sent from this address. */
+  cookieFrom(localAddress: string): Uint8Array {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs < this.#pausedUntilMs) return null;
     if (nowMs >= this.#renewAtMs || localAddress !== this.#localAddress) this.#renew(localAddress, nowMs);
     return this.#full ?? this.#client;
   }
@@ -56,10 +50,7 @@ export class CookieJar {
     // A truncated message is believed in nothing but that TCP has to be asked.
     if (sent === null || response.truncated) return 'believed';
     const { cookie } = response;
-    if (cookie === null) {
-      if (sent.length > CLIENT_COOKIE_OCTETS) return 'missing';
-      return response.rcode === RCODE.FORMERR ? 'refused' : 'believed';
-    }
+    if (cookie === null) return sent.length > CLIENT_COOKIE_OCTETS ? 'missing' : 'believed';
     if (!hasLegalLength(cookie) || !startsWithSame(cookie, sent)) return 'stray';
     if (cookie.length > CLIENT_COOKIE_OCTETS && startsWithSame(cookie, this.#client)) this.#full = cookie;
     return response.rcode === RCODE.BADCOOKIE ? 'renewed' : 'believed';
@@ -68,11 +59,6 @@ export class CookieJar {
   /** To be called on evidence that cannot be forged blind: an answer over TCP without a cookie. */
   forgetServerCookie(): void {
     this.#full = null;
-  }
-
-  /** No COOKIE option for a while. */
-  pause(): void {
-    this.#pausedUntilMs = this.#clock.monotonicMs() + PAUSE_MS;
   }
 
   #renew(localAddress: string, nowMs: number): void {

@@ -20,6 +20,8 @@ export interface Contender {
   readonly url: string;
   /** How long its answers usually take: with none after that, somebody is asked beside it. */
   readonly waitMs: number;
+  /** Whether what is sent to it can be lost on the way without a word. */
+  readonly losesDatagrams: boolean;
   /** Whether it may be asked now: not when it went down meanwhile. */
   mayBeAsked(): boolean;
   /** Never rejects for network reasons. */
@@ -28,6 +30,12 @@ export interface Contender {
 
 /** RFC 9520 §3.1: a question goes to one server over one transport at most three times. */
 const MAX_TRIES_PER_UPSTREAM = 3;
+
+/**
+ * A stream loses nothing: who is slow to answer has the question. Once a try has run out of time it is put again, because the connection
+ * may be dead; it has been given up by then, if nothing came on it.
+ */
+const MAX_TRIES_PER_STREAM = 2;
 
 /** The same when another upstream has answered with a failure: its datagram may be lost once, but somebody waits. */
 const MAX_TRIES_WITH_FAILURE = 2;
@@ -39,7 +47,10 @@ const FURTHER_TRIES = 2;
 const SHORTEST_TRY_MS = 20;
 
 /** What only this upstream may think: another one may do better. All else (NOERROR, NXDOMAIN, YXDOMAIN …) is the answer. */
-const FAILURE_RCODES = new Set<number>([RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED, RCODE.BADVERS]);
+const FAILURE_RCODES = new Set<number>([RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED, RCODE.BADVERS, RCODE.BADCOOKIE]);
+
+/** About the message that Kennel has made, not about what the client asked: to the client it is a SERVFAIL. */
+const BETWEEN_US_RCODES = new Set<number>([RCODE.FORMERR, RCODE.NOTIMP, RCODE.BADVERS, RCODE.BADCOOKIE]);
 
 export function isFailure(rcode: number): boolean {
   return FAILURE_RCODES.has(rcode);
@@ -48,6 +59,7 @@ export function isFailure(rcode: number): boolean {
 interface Entry {
   readonly contender: Contender;
   tries: number;
+  underWay: number;
   /** It has answered, if not usefully, or cannot be reached: asking again would bring the same. */
   spent: boolean;
 }
@@ -82,6 +94,7 @@ class Exchange {
   /** The newest try: its failure calls for the next one at once. */
   #newest: Entry | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #hasWaitedOn = false;
   #ended = false;
   /** A failure that an upstream answered, used if nothing better comes. */
   #kept: ExchangeResult | null = null;
@@ -92,7 +105,7 @@ class Exchange {
     this.#permit = permit;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#entries = race.contenders.map((contender) => ({ contender, tries: 0, spent: false }));
+    this.#entries = race.contenders.map((contender) => ({ contender, tries: 0, underWay: 0, spent: false }));
     this.#deadlineMs = race.clock.monotonicMs() + race.timeouts.totalMs;
     this.#triesLeft = race.contenders.length + FURTHER_TRIES;
   }
@@ -112,29 +125,46 @@ class Exchange {
     const entry = leftMs < SHORTEST_TRY_MS || this.#race.isClosed() ? undefined : this.#choose();
     if (entry === undefined) {
       this.#newest = null;
-      // With a failure in hand, nobody waits longer than usual for something better.
-      if (this.#underWay === 0 || this.#kept !== null) this.#end(this.#kept ?? { kind: 'failure', ...this.#failure });
+      this.#endOrWait(leftMs);
       return;
     }
     this.#triesLeft--;
     this.#newest = entry;
-    const isLast = this.#triesLeft === 0 || entry.tries + 1 === MAX_TRIES_PER_UPSTREAM;
+    const isLast = this.#triesLeft === 0 || entry.tries + 1 === maxTriesOf(entry);
     this.#put(entry, isLast ? leftMs : Math.min(this.#race.timeouts.tryMs, leftMs));
     // RFC 6298 §5.5: repeats to the same upstream wait longer each time.
     const waitMs = Math.min(entry.contender.waitMs * 2 ** (entry.tries - 1), this.#race.timeouts.tryMs);
     if (!this.#ended) this.#timer = setTimeout(() => this.#next(), waitMs);
   }
 
+  /** With a failure in hand, nobody waits longer than usual for something better: a stream gets the time of the repeat it does not need. */
+  #endOrWait(leftMs: number): void {
+    if (this.#underWay > 0 && this.#kept === null) return;
+    const streams = this.#entries.filter(({ underWay, contender }) => underWay > 0 && !contender.losesDatagrams);
+    const waitMs = Math.min(2 * Math.max(0, ...streams.map(({ contender }) => contender.waitMs)), this.#race.timeouts.tryMs, leftMs);
+    if (this.#hasWaitedOn || waitMs <= 0) {
+      this.#end(this.#kept ?? { kind: 'failure', ...this.#failure });
+      return;
+    }
+    this.#hasWaitedOn = true;
+    this.#timer = setTimeout(() => this.#next(), waitMs);
+  }
+
   /** The one asked least, in order. */
   #choose(): Entry | undefined {
     if (this.#triesLeft === 0) return undefined;
-    const maxTries = this.#kept === null ? MAX_TRIES_PER_UPSTREAM : MAX_TRIES_WITH_FAILURE;
-    const open = this.#entries.filter(({ contender, tries, spent }) => !spent && tries < maxTries && contender.mayBeAsked());
+    const open = this.#entries.filter((entry) => {
+      const { contender, tries, underWay, spent } = entry;
+      const maxTries = this.#kept === null ? maxTriesOf(entry) : MAX_TRIES_WITH_FAILURE;
+      const wasLost = underWay === 0 || contender.losesDatagrams;
+      return !spent && tries < maxTries && wasLost && contender.mayBeAsked();
+    });
     return open.sort((a, b) => a.tries - b.tries)[0];
   }
 
   #put(entry: Entry, timeoutMs: number): void {
     entry.tries++;
+    entry.underWay++;
     this.#underWay++;
     entry.contender
       .ask(this.#permit, timeoutMs)
@@ -147,6 +177,7 @@ class Exchange {
   }
 
   #settle(entry: Entry, attempt: Attempt, latencyMs: number): void {
+    entry.underWay--;
     this.#underWay--;
     if (this.#ended) return;
     const answer = this.#judge(entry, attempt, latencyMs);
@@ -177,6 +208,10 @@ class Exchange {
   }
 }
 
+function maxTriesOf({ contender }: Entry): number {
+  return contender.losesDatagrams ? MAX_TRIES_PER_UPSTREAM : MAX_TRIES_PER_STREAM;
+}
+
 function usablePart({ rcode, answers, authority, authenticData }: ParsedResponse): UpstreamResponse {
-  return { rcode, answers, authority, authenticData };
+  return { rcode: BETWEEN_US_RCODES.has(rcode) ? RCODE.SERVFAIL : rcode, answers, authority, authenticData };
 }

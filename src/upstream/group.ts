@@ -159,6 +159,10 @@ class Member implements Contender {
     return this.upstream.url;
   }
 
+  get losesDatagrams(): boolean {
+    return this.upstream.losesDatagrams;
+  }
+
   get waitMs(): number {
     return this.health.waitMs;
   }

@@ -88,6 +88,7 @@ export function createHttpsUpstream(url: PinnedUpstream, clock: Clock, ca: strin
 
   return {
     url: url.text,
+    losesDatagrams: false,
 
     get strayMessages() {
       return strayMessages;

@@ -3,7 +3,8 @@
  * neither two questions nor a late answer can be mistaken for one another. Knows no transport.
  */
 import type { SendPermit } from '../pipeline/permit.ts';
-import type { Marks } from './forgery-guards.ts';
+import { type Marks, NO_MARKS } from './forgery-guards.ts';
+import type { QuestionForm } from './question-forms.ts';
 import type { Random16 } from './random16.ts';
 import type { Attempt } from './upstream.ts';
 
@@ -15,6 +16,12 @@ export interface PendingQuery {
   repeats: number;
   /** What it was last sent with, for the answer to repeat. */
   marks: Marks;
+  /** The form that its last answer has called malformed: a simpler one is wanted. */
+  refused: QuestionForm | null;
+  /** The upstream has answered with TC=1: it is there, whatever becomes of the question over TCP. */
+  truncated: boolean;
+  /** Sent to try this form, beside the query that somebody waits for; null: an ordinary one. */
+  readonly trial: QuestionForm | null;
   /** Takes the query off the socket it waits on; null while it waits on none. */
   leaveSocket: ((timedOut: boolean) => void) | null;
   /** Ends the query; only the first call has an effect. */
@@ -22,7 +29,12 @@ export interface PendingQuery {
 }
 
 /** Calls `place` with a query that ends by itself, as a time-out, after `timeoutMs`. */
-export function askWithin(timeoutMs: number, permit: SendPermit, place: (query: PendingQuery) => void): Promise<Attempt> {
+export function askWithin(
+  timeoutMs: number,
+  permit: SendPermit,
+  place: (query: PendingQuery) => void,
+  trial: QuestionForm | null = null,
+): Promise<Attempt> {
   return new Promise((resolve) => {
     const timer = setTimeout(
       () => query.settle({ kind: 'failure', reason: 'timeout', detail: `no answer in ${Math.round(timeoutMs)} ms` }),
@@ -32,12 +44,16 @@ export function askWithin(timeoutMs: number, permit: SendPermit, place: (query: 
       permit,
       moves: 0,
       repeats: 0,
-      marks: { spelling: null, cookie: null },
+      marks: NO_MARKS,
+      refused: null,
+      truncated: false,
+      trial,
       leaveSocket: null,
       settle(attempt) {
         clearTimeout(timer);
         query.leaveSocket?.(attempt.kind === 'failure' && attempt.reason === 'timeout');
-        resolve(attempt);
+        const isHalfAnswer = query.truncated && attempt.kind === 'failure' && attempt.reason !== 'overloaded';
+        resolve(isHalfAnswer ? unusable(`truncated, and over TCP: ${attempt.detail}`) : attempt);
       },
     };
     place(query);

@@ -27,6 +27,8 @@ export interface SourcePortOwner {
   onFlooded(queries: PendingQuery[]): void;
   /** The query has left this port and has to be asked once more: its answer was no proof, was truncated, or asked for it. */
   onAskAgain(query: PendingQuery, over: 'udp' | 'tcp'): void;
+  /** The query has left this port and has to be asked in a simpler form. */
+  onAskSimpler(query: PendingQuery): void;
 }
 
 /** A port is worth guessing only while it lives (RFC 5452 §9.2); the shorter and the less used, the less a guess is worth. */
@@ -101,7 +103,8 @@ export class SourcePort {
 
   #send(id: number, query: PendingQuery): void {
     const { qname, qtype } = query.permit;
-    query.marks = this.#owner.guards.marksFor(qname, this.#localAddress);
+    query.marks = this.#owner.guards.marksFor(qname, this.#localAddress, query);
+    if (query.trial === null) this.#owner.guards.noteDatagram(query.marks);
     this.#socket.send(encodeUpstreamQuery(id, qname, qtype, query.marks), (error) => {
       if (error !== null) this.#fail(error);
     });
@@ -122,13 +125,20 @@ export class SourcePort {
 
   /** An answer whose source, ID and question are right. */
   #accept(query: PendingQuery, message: Uint8Array, response: ParsedResponse): void {
-    const verdict = this.#owner.guards.judgeDatagram(query.marks, message, response);
+    const verdict = this.#owner.guards.judgeDatagram(query.marks, query, message, response);
     if (verdict === 'believed' && !response.truncated) {
       query.settle({ kind: 'response', response });
       return;
     }
+    if (verdict === 'ask-simpler') {
+      query.leaveSocket?.(false);
+      query.refused = query.marks.form;
+      this.#owner.onAskSimpler(query);
+      return;
+    }
     if (verdict !== 'stray') {
       query.leaveSocket?.(false);
+      if (response.truncated) query.truncated = true;
       this.#owner.onAskAgain(query, verdict === 'ask-again' ? 'udp' : 'tcp');
     }
     if (verdict === 'stray' || verdict === 'ask-over-tcp') this.#noteStray();

@@ -126,7 +126,7 @@ export class TcpConnection {
 
   #send(id: number, query: PendingQuery): void {
     const { qname, qtype } = query.permit;
-    query.marks = this.#kind.guards.marksFor(qname, this.#socket.localAddress ?? '');
+    query.marks = this.#kind.guards.marksFor(qname, this.#socket.localAddress ?? '', query);
     const packet = encodeUpstreamQuery(id, qname, qtype, { ...query.marks, blockOctets: this.#kind.blockOctets });
     // Length and message in one segment (RFC 7766 §8).
     const framed = new Uint8Array(2 + packet.length);
@@ -163,12 +163,13 @@ export class TcpConnection {
 
   /** An answer whose ID and question are right; false when its cookie is not ours. */
   #believe(query: PendingQuery, message: Uint8Array, response: ParsedResponse): boolean {
-    const verdict = this.#kind.guards.judgeStream(query.marks, message, response);
+    const verdict = this.#kind.guards.judgeStream(query.marks, query, message, response);
     if (verdict === 'stray') return false;
     if (response.truncated) query.settle(unusable('truncated over TCP'));
     else if (verdict === 'believed') query.settle({ kind: 'response', response });
     else {
       query.leaveSocket?.(false);
+      if (verdict === 'ask-simpler') query.refused = query.marks.form;
       this.#owner.onAskAgain(query);
     }
     return true;

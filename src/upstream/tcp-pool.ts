@@ -30,7 +30,7 @@ const MAX_MOVES = 1;
 /** A server that ends connections after some queries does answer: with a shared second chance, what it left over may move on once more. */
 const MAX_MOVES_WITH_PROGRESS = 2;
 
-/** BADCOOKIE over TCP, or a refused option: asked once more. */
+/** BADCOOKIE over TCP, or two forms of a question that are refused: asked once more. */
 const MAX_REPEATS = 2;
 
 export function createTcpPool({ kind, random16, secondChanceAlone }: TcpPoolOptions): TcpPool {
@@ -49,7 +49,7 @@ export function createTcpPool({ kind, random16, secondChanceAlone }: TcpPoolOpti
     },
     onAskAgain: (query) => {
       if (query.repeats++ < MAX_REPEATS) place(query);
-      else query.settle(unusable('the upstream goes on refusing its own cookies'));
+      else query.settle(unusable('the upstream goes on refusing how it is asked'));
     },
     onLost: (connection, unanswered, detail) => {
       connections.delete(connection);

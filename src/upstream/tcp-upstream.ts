@@ -36,12 +36,17 @@ export function createTcpUpstream(url: PinnedUpstream, random16: Random16, guard
   const pool = createPlainPool(url, random16, guards);
   return {
     url: url.text,
+    losesDatagrams: false,
 
     get strayMessages() {
       return pool.strayMessages;
     },
 
-    ask: (permit, timeoutMs) => askWithin(timeoutMs, permit, pool.place),
+    ask(permit, timeoutMs) {
+      const trial = guards.takeTrial();
+      if (trial !== null) void askWithin(timeoutMs, permit, pool.place, trial);
+      return askWithin(timeoutMs, permit, pool.place);
+    },
 
     close: () => pool.close(),
   };

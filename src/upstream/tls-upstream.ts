@@ -42,6 +42,7 @@ export function createTlsUpstream(url: PinnedUpstream, clock: Clock, random16: R
   });
   return {
     url: url.text,
+    losesDatagrams: false,
 
     get strayMessages() {
       return pool.strayMessages;

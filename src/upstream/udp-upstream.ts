@@ -53,6 +53,7 @@ export function createUdpUpstream(url: PinnedUpstream, random16: Random16, guard
       if (over === 'udp' && query.repeats++ < MAX_REPEATS) return place(query);
       placeOverTcp(query);
     },
+    onAskSimpler: place,
   };
 
   function placeOverTcp(query: PendingQuery): void {
@@ -78,12 +79,17 @@ export function createUdpUpstream(url: PinnedUpstream, random16: Random16, guard
 
   return {
     url: url.text,
+    losesDatagrams: true,
 
     get strayMessages() {
       return strayMessages + tcp.strayMessages;
     },
 
-    ask: (permit, timeoutMs) => askWithin(timeoutMs, permit, place),
+    ask(permit, timeoutMs) {
+      const trial = guards.takeTrial();
+      if (trial !== null) void askWithin(timeoutMs, permit, place, trial);
+      return askWithin(timeoutMs, permit, place);
+    },
 
     close() {
       closed = true;

@@ -18,6 +18,8 @@ export type Attempt =
 export interface Upstream {
   /** Canonical URL, for status and metrics. */
   readonly url: string;
+  /** True over UDP: a question may get lost, and asking again brings an answer. */
+  readonly losesDatagrams: boolean;
   /** Messages that matched no question asked (wrong ID, source or question) and were ignored. */
   readonly strayMessages: number;
   /**

@@ -18,6 +18,8 @@ export interface QueryDress {
   readonly spelling?: SpelledName | null;
   /** Content of a COOKIE option (RFC 7873 §4): 8 octets of ours, then 8-32 of the upstream's if it gave any; null: no option. */
   readonly cookie?: Uint8Array | null;
+  /** No OPT at all, for upstreams without EDNS; cookie and padding are left out with it. */
+  readonly bare?: boolean;
   /** A Padding option of zeros (RFC 7830) brings the message to a multiple of this; 0: no option. */
   readonly blockOctets?: number;
 }
@@ -29,22 +31,23 @@ const UNDRESSED: QueryDress = {};
 export const PADDING_BLOCK_OCTETS = 128;
 
 /**
- * One IN question with RD=1, CD=0, AD=0 and an OPT of version 0 with DO=1: records for validating clients
+ * One IN question with RD=1, CD=0, AD=0 and, unless bare, an OPT of version 0 with DO=1: records for validating clients
  * come with every answer, whoever asked first. `id` is random and the caller's.
  */
 export function encodeUpstreamQuery(id: number, qname: QName, qtype: number, dress: QueryDress = UNDRESSED): Uint8Array {
   const questionEnd = HEADER_OCTETS + qname.length + QUESTION_TAIL_OCTETS;
-  const options = encodeOptions(questionEnd + PLAIN_OPT_OCTETS, dress.cookie ?? null, dress.blockOctets ?? 0);
-  const packet = new Uint8Array(questionEnd + PLAIN_OPT_OCTETS + options.length);
+  const hasOpt = dress.bare !== true;
+  const options = hasOpt ? encodeOptions(questionEnd + PLAIN_OPT_OCTETS, dress.cookie ?? null, dress.blockOctets ?? 0) : NO_OPTIONS;
+  const packet = new Uint8Array(questionEnd + (hasOpt ? PLAIN_OPT_OCTETS + options.length : 0));
   writeUint16(packet, 0, id);
   writeUint16(packet, 2, FLAG.RD);
   writeUint16(packet, 4, 1);
-  writeUint16(packet, 10, 1);
+  writeUint16(packet, 10, hasOpt ? 1 : 0);
   const spelled = dress.spelling ?? qname;
   for (let index = 0; index < qname.length; index++) packet[HEADER_OCTETS + index] = spelled.charCodeAt(index);
   writeUint16(packet, questionEnd - 4, qtype);
   writeUint16(packet, questionEnd - 2, RRCLASS.IN);
-  writeOpt(packet, questionEnd, { udpPayloadSize: EDNS_UDP_PAYLOAD_OCTETS, extendedRcode: 0, dnssecOk: true, options });
+  if (hasOpt) writeOpt(packet, questionEnd, { udpPayloadSize: EDNS_UDP_PAYLOAD_OCTETS, extendedRcode: 0, dnssecOk: true, options });
   return packet;
 }
 

@@ -2,7 +2,7 @@
  * Reading an upstream's answer, strictly: shape checked, matched to the question asked, and cut down to what answers that question.
  * Whether the datagram came from the right address with the right ID is the caller's to check, and what to do with the answer too.
  */
-import { EDNS_OPTION, OPCODE, RRCLASS, RRTYPE } from './codes.ts';
+import { EDNS_OPTION, OPCODE, RCODE, RRCLASS, RRTYPE } from './codes.ts';
 import { findOption } from './edns.ts';
 import { FLAG, HEADER_OCTETS, opcodeOf, QUESTION_TAIL_OCTETS, RECORD_TAIL_OCTETS } from './header.ts';
 import { isAtOrBelow, parentName, type QName, ROOT, readCompressedName, readQuestionName, replaceSuffix, toOctets } from './name.ts';
@@ -45,8 +45,13 @@ const MAX_ALIAS_LINKS = 16;
  * signatures covering them, and from the authority section one SOA at or above the chain's end if there is no answer, and NSEC, NSEC3
  * and signatures inside the zones concerned. Everything else is out of bailiwick or not asked for. An alias loop, contradicting
  * aliases and a longer chain are malformed. Octets behind the last record are ignored: nothing is copied from there.
+ *
+ * A refusal that is a header alone is an answer to any question: that is how servers say FORMERR that have not read it (RFC 6891 §7 for
+ * those without EDNS). It holds no data; whoever can forge it knows the ID.
  */
 export function parseResponse(packet: Uint8Array, asked: { qname: QName; qtype: number }): ResponseReading {
+  const refusal = readBareRefusal(packet);
+  if (refusal !== null) return { kind: 'response', response: refusal };
   const question = matchQuestion(packet, asked);
   if (question.kind === 'mismatch') return question;
   const flags = readUint16(packet, 2);
@@ -80,6 +85,21 @@ export function repeatsSpelling(packet: Uint8Array, spelling: SpelledName): bool
 
 function malformed(detail: string): ResponseReading {
   return { kind: 'malformed', detail };
+}
+
+const BARE_REFUSALS: ReadonlySet<number> = new Set([RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED]);
+
+/** A response without question and records, an OPT aside, that refuses what was asked; null for everything else. */
+function readBareRefusal(packet: Uint8Array): ParsedResponse | null {
+  if (packet.length < HEADER_OCTETS || readUint16(packet, 4) !== 0) return null;
+  const flags = readUint16(packet, 2);
+  const rcode = flags & FLAG.RCODE;
+  if ((flags & FLAG.QR) === 0 || (flags & FLAG.TC) !== 0 || opcodeOf(flags) !== OPCODE.QUERY || !BARE_REFUSALS.has(rcode)) return null;
+  if (readUint16(packet, 6) !== 0 || readUint16(packet, 8) !== 0) return null;
+  const opt = readOpt(packet, HEADER_OCTETS, Math.min(readUint16(packet, 10), MAX_RECORDS));
+  if (opt === null || opt.extendedRcode !== 0) return null;
+  const head = { id: readUint16(packet, 0), truncated: false, authenticData: false };
+  return { ...head, rcode, cookie: opt.cookie, answers: [], authority: [] };
 }
 
 function matchQuestion(

@@ -21,6 +21,7 @@ const UNREACHABLE: Attempt = { kind: 'failure', reason: 'unreachable', detail: '
 
 /** The upstream behind one address: answers after `answersAfterMs`. */
 class Server implements Upstream {
+  readonly losesDatagrams = true;
   readonly url: string;
   readonly address: string;
   strayMessages = 0;

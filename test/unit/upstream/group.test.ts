@@ -14,6 +14,7 @@ function answered(rcode: number): Attempt {
 
 /** Answers as scripted, letting time pass as it would; throws when asked more often than the script says. */
 class ScriptedUpstream implements Upstream {
+  readonly losesDatagrams = true;
   readonly url: string;
   readonly strayMessages = 0;
   readonly timeoutsMs: number[] = [];
@@ -230,6 +231,7 @@ test('a group without upstreams, or with an id that would blur cache keys, is re
 
 /** Answers each question after so many milliseconds; `silent` never does. Needs fake timers. */
 class TimedUpstream implements Upstream {
+  readonly losesDatagrams = true;
   readonly url: string;
   readonly strayMessages = 0;
   readonly askedAtMs: number[] = [];

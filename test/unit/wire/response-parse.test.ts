@@ -126,7 +126,12 @@ describe('no answer to the question', () => {
     ['too short', new Uint8Array(11), 'shorter than a header'],
     ['a query', response({ flags: 0x0100 }), 'not a response'],
     ['another opcode', response({ flags: 0xa180 }), 'opcode is not QUERY'],
-    ['without a question', header({ flags: 0x8181, questions: 0 }), 'not exactly one question'],
+    ['without a question, and no refusal', header({ flags: 0x8180, questions: 0 }), 'not exactly one question'],
+    ['without a question that denies a name', header({ flags: 0x8183, questions: 0 }), 'not exactly one question'],
+    ['without a question that is truncated', header({ flags: 0x8381, questions: 0 }), 'not exactly one question'],
+    ['without a question, refused, with records', header({ flags: 0x8185, questions: 0, answers: 1 }), 'not exactly one question'],
+    ['without a question, of another opcode', header({ flags: 0xa181, questions: 0 }), 'opcode is not QUERY'],
+    ['without a question that is a query', header({ flags: 0x0101, questions: 0 }), 'not a response'],
     [
       'with two questions',
       message(header({ flags: 0x8180, questions: 2 }), question(ASKED_NAME), question(ASKED_NAME)),
@@ -140,6 +145,27 @@ describe('no answer to the question', () => {
     ['for another class', message(header({ flags: 0x8180 }), question(ASKED_NAME, A, 3)), 'another question'],
   ])('is a message %s', (_, packet, detail) => {
     expect(reading(packet)).toBe(`mismatch: ${detail}`);
+  });
+});
+
+describe('a refusal that is a header alone', () => {
+  test.each([
+    ['FORMERR', 1],
+    ['SERVFAIL', 2],
+    ['NOTIMP', 4],
+    ['REFUSED', 5],
+  ])('%s is an answer without data', (_, rcode) => {
+    const packet = header({ flags: 0x8180 | rcode, questions: 0 });
+    expect(parseResponse(packet, { qname: requireName('www.example.com'), qtype: A })).toMatchObject({
+      kind: 'response',
+      response: { id: 0x1234, rcode, truncated: false, authenticData: false, cookie: null, answers: [], authority: [] },
+    });
+  });
+
+  test('may have an OPT, and octets behind it that nobody reads', () => {
+    const packet = message(header({ flags: 0x81a1, questions: 0, additional: 1 }), opt(), octets('rest'));
+    const reading = parseResponse(packet, { qname: requireName('www.example.com'), qtype: A });
+    expect(reading).toMatchObject({ kind: 'response', response: { rcode: 1, authenticData: false, answers: [] } });
   });
 });
 
