@@ -104,7 +104,7 @@ async function follow(
   let url = first;
   for (let redirects = 0; ; redirects++) {
     // Only what the operator wrote may be inside: a publisher's redirect must not reach a service of this site.
-    const insideAllowed = mayLeadInside && url.hostname === first.hostname;
+    const insideAllowed = mayLeadInside && isSameServer(url, first);
     if (!insideAllowed && isIP(bareHost(url)) !== 0 && !isPublic(bareHost(url))) {
       throw new FetchRefused('address', 'redirected to a private address');
     }
@@ -114,6 +114,11 @@ async function follow(
     if (redirects === MAX_REDIRECTS) throw new FetchRefused('redirect', `more than ${MAX_REDIRECTS} redirects`);
     url = redirectTarget(response.headers.location, url);
   }
+}
+
+/** Another port of the same machine is another service; only for http and https does one have two. */
+function isSameServer(url: URL, first: URL): boolean {
+  return url.hostname === first.hostname && (url.port === first.port || url.protocol !== first.protocol);
 }
 
 function redirectTarget(location: string | undefined, from: URL): URL {

@@ -218,6 +218,13 @@ describe('nothing leads inside that the config did not name', () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  test('a redirect to another port of the same host inside is refused: that is another service', async () => {
+    const other = await serving((_request, response) => response.end(LIST));
+    const server = await serving((_request, response) => response.writeHead(302, { location: other.url('/list.txt') }).end());
+    for (const url of [server.url('/'), `http://127.0.0.1:${server.port}/`]) expect(failureOf(await fetching(url))).toBe('address');
+    expect(other.requests).toHaveLength(0);
+  });
+
   test('a name without an address fails', async () => {
     const server = await serving((_request, response) => response.end(LIST));
     expect(failureOf(await fetching(server.url('/'), { resolveAddress: async () => null }))).toBe('network');
