@@ -10,10 +10,11 @@ import { type ConfiguredDomainAges, openDomainAges } from './assembly/domain-age
 import { HostsFiles } from './assembly/hosts-files.ts';
 import { ListenerSet, type PreparedListeners } from './assembly/listener-set.ts';
 import { type OpenedLists, openLists } from './assembly/lists.ts';
+import { lossByEnforcing, modesOf } from './assembly/mode-switch.ts';
+import { type NextParts, prepareNext } from './assembly/next-parts.ts';
 import {
   decisionRetention,
   finishReleases,
-  hashKeyOf,
   type LastingParts,
   openInFlight,
   openLastingParts,
@@ -21,18 +22,18 @@ import {
   randomOctets,
 } from './assembly/pipeline.ts';
 import { type ReloadOutcome, ReloadQueue, type ReloadTrigger } from './assembly/reload-queue.ts';
+import { openSecrets } from './assembly/secrets.ts';
 import { secretFileProblem } from './assembly/server-cookies.ts';
 import { type OpenedGroups, openUpstreamGroups } from './assembly/upstream-groups.ts';
 import { type Config, configHash, type Endpoint } from './config/config.ts';
-import { changedKeys, keysForRestart } from './config/config-changes.ts';
+import { changedKeys } from './config/config-changes.ts';
 import type { Pipeline } from './pipeline/pipeline.ts';
-import type { Clock, Mode } from './pipeline/ports.ts';
+import type { Clock } from './pipeline/ports.ts';
 import { refreshKept } from './pipeline/refresh-kept.ts';
 import { resolveQuery } from './pipeline/resolve-query.ts';
 import { requireModel } from './policy/shipped-file.ts';
 import type { Quarantines } from './quarantine/quarantine.ts';
-import { readConfigured } from './secrets/read-secret.ts';
-import { type OpenSecrets, openRegisteredSecrets, type PreparedSecrets, type RegisteredSecrets } from './secrets/registered-secrets.ts';
+import type { RegisteredSecrets } from './secrets/registered-secrets.ts';
 import type { WouldBlockGroup } from './storage/decisions-schema.ts';
 import { openStorage, type Storage } from './storage/storage.ts';
 import { limitedErrorLog } from './telemetry/log.ts';
@@ -93,7 +94,6 @@ export type StartResult =
   | { readonly kind: 'failed'; readonly messages: readonly string[] };
 
 const SWEEP_MS = 1_000;
-const DAY_MS = 86_400_000;
 
 /** What was missing may come by itself: a secret that Kubernetes mounts a minute after the config that names it, an address. */
 const RELOAD_RETRY_MS = 30_000;
@@ -112,12 +112,16 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
     await storage.close();
     return { kind: 'failed', messages: [message] };
   };
-  const secrets = openSecrets(config, storage, options.log);
+  const secrets = openSecrets(config, storage, options.log, CLOCK);
   if (secrets.kind === 'error') return fail(secrets.message);
   const cookieProblem = secretFileProblem(config.serverCookies);
   if (cookieProblem !== null) return fail(cookieProblem);
 
-  await enterMode(config, storage, options.onEnforcing);
+  const wouldHaveLost = await lossByEnforcing(storage.folder.lastModes(), config, storage, CLOCK);
+  if (wouldHaveLost !== null) {
+    options.onEnforcing?.(wouldHaveLost);
+    storage.meters.openMeterEpoch();
+  }
   const logBug = limitedErrorLog(options.log, CLOCK.monotonicMs);
   const metrics = new Metrics({
     version: options.version,
@@ -157,14 +161,6 @@ interface Generation {
   readonly hash: string;
   readonly groups: OpenedGroups;
   readonly pipeline: Pipeline;
-}
-
-/** What a reload has opened and read for the next config, while nothing has changed yet. */
-interface NextParts {
-  readonly groups: OpenedGroups;
-  readonly secrets: Extract<PreparedSecrets, { kind: 'prepared' }>;
-  /** Null unless this config begins to enforce upon somebody. */
-  readonly wouldHaveLost: readonly WouldBlockGroup[] | null;
 }
 
 class LiveKennel implements RunningKennel {
@@ -353,23 +349,14 @@ class LiveKennel implements RunningKennel {
     if (loaded.kind === 'failed') return failed(loaded.messages);
     const { config, warnings } = loaded;
     const before = this.#current;
-    const fixed = keysForRestart(before.config, config);
-    if (fixed.length > 0) return failed(fixed.map((key) => `${key}: a change needs a restart; nothing has been changed`));
-    const fromConfig = readConfigured(config.secrets);
-    if ('problem' in fromConfig) return failed([fromConfig.problem]);
-    const secrets = this.secrets.prepareConfigured(fromConfig);
-    if (secrets.kind === 'error') return failed([secrets.message]);
-    const cookieProblem = secretFileProblem(config.serverCookies);
-    if (cookieProblem !== null) return failed([cookieProblem]);
-    const wouldHaveLost = startsEnforcing(modesOf(before.config), modesOf(config)) ? await lostOfLastDay(this.storage) : null;
-    const groups = openUpstreamGroups(config, { metrics: this.metrics, clock: CLOCK }, before.groups);
-    if (groups.kind === 'error') return failed([groups.message]);
-    const problems = await this.#openAndSwap(config, { groups, secrets, wouldHaveLost }).catch((cause: unknown) => {
-      closeNew(groups, before.groups);
+    const next = await prepareNext(config, before, { secrets: this.secrets, storage: this.storage, metrics: this.metrics, clock: CLOCK });
+    if (next.kind === 'failed') return next;
+    const problems = await this.#openAndSwap(config, next).catch((cause: unknown) => {
+      next.abandon();
       throw cause;
     });
     if (problems.length > 0) {
-      closeNew(groups, before.groups);
+      next.abandon();
       return failed(problems);
     }
     return { kind: 'reloaded', from: before.hash, to: this.configHash, changed: changedKeys(before.config, config), warnings };
@@ -440,55 +427,10 @@ function failed(messages: readonly string[]): Extract<ReloadOutcome, { kind: 'fa
   return { kind: 'failed', messages };
 }
 
-/** Groups that were opened for a config that is not used after all. */
-function closeNew({ groups }: OpenedGroups, before: OpenedGroups): void {
-  const inUse = new Set(before.groups.values());
-  for (const group of groups.values()) if (!inUse.has(group)) group.close();
-}
-
 function failureAlarm(failure: readonly string[] | null): string[] {
   if (failure === null) return [];
   const more = failure.length > 1 ? ` (and ${failure.length - 1} more)` : '';
   return [`the last reload of the config failed, the one before it goes on: ${failure[0] ?? 'unknown'}${more}`];
-}
-
-function lostOfLastDay(storage: Storage): Promise<readonly WouldBlockGroup[]> {
-  return storage.decisions.wouldBlockSince(CLOCK.wallMs() - DAY_MS, 20);
-}
-
-/** Switching from observe to enforce opens a new meter epoch and turns no would-quarantine into a real one. */
-async function enterMode(config: Config, storage: Storage, onEnforcing: KennelOptions['onEnforcing']): Promise<void> {
-  if (!startsEnforcing(storage.folder.lastModes(), modesOf(config))) return;
-  onEnforcing?.(await lostOfLastDay(storage));
-  storage.meters.openMeterEpoch();
-}
-
-function modesOf(config: Config): ReadonlyMap<string, Mode> {
-  return new Map(config.policies.map((policy) => [policy.name, policy.mode]));
-}
-
-/**
- * Whether a policy enforces now for sessions that were only observed: policies may go over one by one, and each time somebody whose
- * meters ran without a budget would be refused everything. A policy that is new among enforcing ones changes nothing for anybody.
- */
-export function startsEnforcing(before: ReadonlyMap<string, Mode> | null, now: ReadonlyMap<string, Mode>): boolean {
-  if (before === null || ![...before.values()].includes('observe')) return false;
-  return [...now].some(([policy, mode]) => mode === 'enforce' && before.get(policy) !== 'enforce');
-}
-
-/** Secrets are hashed under another part of the state folder's key than names are. */
-const SECRETS_KEY_OFFSET = 16;
-
-function openSecrets(config: Config, storage: Storage, log: Logger): OpenSecrets {
-  const fromConfig = readConfigured(config.secrets);
-  if ('problem' in fromConfig) return { kind: 'error', message: fromConfig.problem };
-  return openRegisteredSecrets({
-    file: storage.folder.file('secrets.json'),
-    key: hashKeyOf(storage.folder.nameKey().subarray(SECRETS_KEY_OFFSET)),
-    fromConfig,
-    wallMs: CLOCK.wallMs,
-    onChange: ({ secret, change, actor }) => log.info({ secret, actor }, `secret ${change}`),
-  });
 }
 
 /** `normal` is what is in memory and neither quarantined nor watched. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { startsEnforcing } from '../../src/kennel.ts';
+import { startsEnforcing } from '../../../src/assembly/mode-switch.ts';
 
 type Modes = Record<string, 'observe' | 'enforce'>;
 
