@@ -44,7 +44,7 @@ async function askAll(kennel: Kennel, names: readonly string[], pauseMs: number)
   const asker = await openUdpAsker(kennel);
   const rcodes: (number | null)[] = [];
   for (const [index, name] of names.entries()) {
-    const answer = await asker.ask(queryMessage({ id: index & 0xffff, labels: labelsOfText(name), qtype: 1 }), 2_000);
+    const answer = await asker.ask(queryMessage({ id: index & 0xffff, labels: labelsOfText(name), qtype: 1 }), 5_000);
     rcodes.push(answer === null ? null : summariseAnswer(answer).rcode);
     if (pauseMs > 0) await sleep(pauseMs);
   }
@@ -62,15 +62,18 @@ test(`writes every query down and waits for the disk at most once in ${LEAST_SEC
   const strace = start([toolPath('strace'), '-f', '-e', 'trace=fsync,fdatasync,sync_file_range', '-o', trace, '-p', String(kennel.pid())]);
   await strace.waitForOutput(/attached/, 5_000);
   const names = Array.from({ length: WATCHED_SECONDS * QUERIES_PER_SECOND }, (_, index) => `www.site-${index % 300}.example`);
+  const startedMs = performance.now();
   const rcodes = await askAll(kennel, names, 1_000 / QUERIES_PER_SECOND);
   await strace.kill('SIGINT');
+  // A busy machine takes longer to ask than it is told to.
+  const seconds = (performance.now() - startedMs) / 1_000;
 
   expect(rcodes.every((rcode) => rcode === 0)).toBe(true);
   const fsyncs = readFileSync(trace, 'utf8')
     .split('\n')
     .filter((line) => /sync\w*\(/.test(line)).length;
-  console.log(`${fsyncs} fsyncs in ${WATCHED_SECONDS} s and ${names.length} queries, all in the query log`);
-  expect(fsyncs * LEAST_SECONDS_PER_FSYNC).toBeLessThanOrEqual(FULL ? WATCHED_SECONDS : WATCHED_SECONDS + 60);
+  console.log(`${fsyncs} fsyncs in ${Math.round(seconds)} s and ${names.length} queries, all in the query log`);
+  expect(fsyncs * LEAST_SECONDS_PER_FSYNC).toBeLessThanOrEqual(FULL ? seconds : seconds + 60);
 });
 
 test('answers all the same when the disk is full, says so, and goes on writing once there is room', async () => {
