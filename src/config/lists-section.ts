@@ -67,7 +67,8 @@ function readSource(
       }
       return { kind: 'url', url: parsed.href };
     }
-    problems.add([...path, 'url'], `"${url}" is not an http:// or https:// URL without user and password`);
+    // Not quoted: a password or key may stand in it, and what is wrong with a config is logged.
+    problems.add([...path, 'url'], 'must be an http:// or https:// URL without user and password');
     return null;
   }
   if (file !== undefined && url === undefined) return { kind: 'file', path: resolve(dirname(configFile), file) };

@@ -192,6 +192,10 @@ function bareAddress(text: string): string | null {
   return match !== null && isIP(match[1] ?? match[2] ?? '') !== 0 ? `udp://${text}` : null;
 }
 
+/** `//USER:PASSWORD@`, which no upstream has; a name with a port stands before an `@` as well. */
+const PASSWORD = /(\/\/[^/@:]*:)(?!\d+@)[^/@]*@/g;
+
+/** A password that somebody wrote is not quoted: what is wrong with a config is logged. */
 function failure(text: string, problem: string): UpstreamUrlResult {
-  return { kind: 'error', message: `upstream ${JSON.stringify(text)} ${problem}` };
+  return { kind: 'error', message: `upstream ${JSON.stringify(text.replace(PASSWORD, '$1…@'))} ${problem}` };
 }

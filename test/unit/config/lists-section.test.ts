@@ -29,8 +29,8 @@ lists:
 });
 
 test.each([
-  ['{ name: a, url: "ftp://lists.example/" }', 'lists[0].url: "ftp://lists.example/" is not an http:// or https:// URL'],
-  ['{ name: a, url: "https://user:word@lists.example/" }', 'lists[0].url'],
+  ['{ name: a, url: "ftp://lists.example/" }', 'lists[0].url: must be an http:// or https:// URL without user and password'],
+  ['{ name: a, url: "https://user:word@lists.example/" }', 'lists[0].url: must be'],
   ['{ name: a, url: "https://lists.example/", file: a.txt }', 'lists[0]: a list has either a url or a file'],
   ['{ name: a }', 'lists[0]: a list has either a url or a file'],
   ['{ name: a, file: a.txt, refresh: 1m }', 'lists[0].refresh: a list is fetched every 10m at most'],
@@ -57,4 +57,10 @@ test('a list that anybody on the way can change is worth a warning', () => {
   expect(warned('{ name: a, url: "http://lists.example/a" }').join()).toContain('can change what it blocks');
   expect(warned('{ name: a, url: "https://lists.example/a" }').join()).not.toContain('on the way');
   expect(warned('{ name: a, url: "http://10.0.0.5/a" }').join()).not.toContain('on the way');
+});
+
+test('a password or key in a URL that is refused is not told, because errors are logged', () => {
+  for (const url of ['https://user:s3cret@lists.example/', 'https://s3cret@lists.example/', 'ftp://lists.example/?key=s3cret']) {
+    expect(refused(`mode: observe\nlists:\n  - { name: a, url: "${url}" }\n`).join('\n')).not.toContain('s3cret');
+  }
 });

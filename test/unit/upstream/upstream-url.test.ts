@@ -137,6 +137,13 @@ describe('what is not one is refused with a message that helps', () => {
     expect(parseUpstreamUrl(text)).toEqual({ kind: 'error', message: expect.stringMatching(message) });
   });
 
+  test('nor is a password told', () => {
+    for (const text of ['https://user:s3cret@dns.example/dns-query', 'tls://user:s3cret@dns.example', 'https://:s3cret@192.0.2.53']) {
+      const result = parseUpstreamUrl(text);
+      expect(result.kind === 'error' ? result.message : 's3cret').not.toContain('s3cret');
+    }
+  });
+
   test('control characters of the text do not reach the message', () => {
     const result = parseUpstreamUrl('udp://\u001b[31mred');
     expect(result.kind === 'error' ? result.message : '').not.toContain('\u001b');
