@@ -24,11 +24,11 @@ import {
 import { type ReloadOutcome, ReloadQueue, type ReloadTrigger } from './assembly/reload-queue.ts';
 import { openSecrets } from './assembly/secrets.ts';
 import { secretFileProblem } from './assembly/server-cookies.ts';
+import { SYSTEM_CLOCK } from './assembly/system-clock.ts';
 import { type OpenedGroups, openUpstreamGroups } from './assembly/upstream-groups.ts';
 import { type Config, configHash, type Endpoint } from './config/config.ts';
 import { changedKeys } from './config/config-changes.ts';
 import type { Pipeline } from './pipeline/pipeline.ts';
-import type { Clock } from './pipeline/ports.ts';
 import { refreshKept } from './pipeline/refresh-kept.ts';
 import { resolveQuery } from './pipeline/resolve-query.ts';
 import { requireModel } from './policy/shipped-file.ts';
@@ -98,8 +98,6 @@ const SWEEP_MS = 1_000;
 /** What was missing may come by itself: a secret that Kubernetes mounts a minute after the config that names it, an address. */
 const RELOAD_RETRY_MS = 30_000;
 
-const CLOCK: Clock = { wallMs: () => Date.now(), monotonicMs: () => performance.now() };
-
 /** Starts everything or nothing. Throws `DamagedInstallation` when what it would decide by is not what was released. */
 export async function startKennel(config: Config, options: KennelOptions): Promise<StartResult> {
   requireModel();
@@ -112,28 +110,28 @@ export async function startKennel(config: Config, options: KennelOptions): Promi
     await storage.close();
     return { kind: 'failed', messages: [message] };
   };
-  const secrets = openSecrets(config, storage, options.log, CLOCK);
+  const secrets = openSecrets(config, storage, options.log, SYSTEM_CLOCK);
   if (secrets.kind === 'error') return fail(secrets.message);
   const cookieProblem = secretFileProblem(config.serverCookies);
   if (cookieProblem !== null) return fail(cookieProblem);
 
-  const wouldHaveLost = await lossByEnforcing(storage.folder.lastModes(), config, storage, CLOCK);
+  const wouldHaveLost = await lossByEnforcing(storage.folder.lastModes(), config, storage, SYSTEM_CLOCK);
   if (wouldHaveLost !== null) {
     options.onEnforcing?.(wouldHaveLost);
     storage.meters.openMeterEpoch();
   }
-  const logBug = limitedErrorLog(options.log, CLOCK.monotonicMs);
+  const logBug = limitedErrorLog(options.log, SYSTEM_CLOCK.monotonicMs);
   const metrics = new Metrics({
     version: options.version,
     onInternalError: (cause) => logBug('a query was refused because of a bug', cause),
   });
-  const groups = openUpstreamGroups(config, { metrics, clock: CLOCK });
+  const groups = openUpstreamGroups(config, { metrics, clock: SYSTEM_CLOCK });
   if (groups.kind === 'error') return fail(groups.message);
 
   let running: LiveKennel | null = null;
   const lists = await openLists(config, {
     groups: () => (running?.groups ?? groups).groups,
-    clock: CLOCK,
+    clock: SYSTEM_CLOCK,
     log: options.log,
     metrics,
     onChange: () => running?.recompile(),
@@ -168,7 +166,7 @@ class LiveKennel implements RunningKennel {
   readonly secrets: RegisteredSecrets;
   readonly lists: OpenedLists;
   readonly metrics: Metrics;
-  readonly startedAtMs = CLOCK.wallMs();
+  readonly startedAtMs = SYSTEM_CLOCK.wallMs();
   readonly #options: KennelOptions;
   readonly #lasting: LastingParts;
   readonly #ages: ConfiguredDomainAges;
@@ -185,8 +183,8 @@ class LiveKennel implements RunningKennel {
     this.lists = lists;
     this.metrics = metrics;
     this.#options = options;
-    this.#lasting = openLastingParts(config, storage, secrets.matcher, metrics, options.log, CLOCK);
-    this.#ages = openDomainAges(config, storage.domainAges, () => this.#current.groups.groups, CLOCK);
+    this.#lasting = openLastingParts(config, storage, secrets.matcher, metrics, options.log, SYSTEM_CLOCK);
+    this.#ages = openDomainAges(config, storage.domainAges, () => this.#current.groups.groups, SYSTEM_CLOCK);
     this.#hosts = new HostsFiles(options.log);
     this.#current = this.#generation(config, groups, openInFlight(config));
     this.#reloads = new ReloadQueue((trigger) => this.#reload(trigger));
@@ -240,7 +238,7 @@ class LiveKennel implements RunningKennel {
     this.#hosts.start();
     this.lists.start();
     this.storage.folder.setLastModes(modesOf(this.config));
-    this.metrics.configLoaded(CLOCK.wallMs());
+    this.metrics.configLoaded(SYSTEM_CLOCK.wallMs());
     this.metrics.readFrom({
       cacheEntries: () => this.pipeline.cache.size,
       cacheOctets: () => this.pipeline.cache.octets,
@@ -326,7 +324,7 @@ class LiveKennel implements RunningKennel {
   }
 
   #noteReloaded(trigger: ReloadTrigger, { from, to, changed, warnings }: Extract<ReloadOutcome, { kind: 'reloaded' }>): void {
-    this.metrics.configReloaded(CLOCK.wallMs());
+    this.metrics.configReloaded(SYSTEM_CLOCK.wallMs());
     this.#options.log.info({ trigger, from, to, changed, warnings }, 'config reloaded');
   }
 
@@ -349,7 +347,12 @@ class LiveKennel implements RunningKennel {
     if (loaded.kind === 'failed') return failed(loaded.messages);
     const { config, warnings } = loaded;
     const before = this.#current;
-    const next = await prepareNext(config, before, { secrets: this.secrets, storage: this.storage, metrics: this.metrics, clock: CLOCK });
+    const next = await prepareNext(config, before, {
+      secrets: this.secrets,
+      storage: this.storage,
+      metrics: this.metrics,
+      clock: SYSTEM_CLOCK,
+    });
     if (next.kind === 'failed') return next;
     const problems = await this.#openAndSwap(config, next).catch((cause: unknown) => {
       next.abandon();
@@ -414,7 +417,7 @@ class LiveKennel implements RunningKennel {
     secrets.commit();
     sessions.releaseHeld();
     listeners.commit();
-    cache.configure(config.cache, CLOCK.monotonicMs());
+    cache.configure(config.cache, SYSTEM_CLOCK.monotonicMs());
     // What they have answered, and are still about to: it is not what is asked for any more.
     for (const { id } of groups.retired) cache.flushGroup(id);
     this.#ages.reconfigure(config);

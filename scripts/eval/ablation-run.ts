@@ -40,7 +40,7 @@ async function main(what: string, folder: string, seed: string): Promise<void> {
     what === 'lists'
       ? (pipeline): void => {
           Object.assign(pipeline, {
-            naming: compileNaming(configOf({ preset: 'agent', age: AGED }), popularDomains(''), new NameTrie<ShippedEntry>()),
+            naming: compileNaming(configOf({ preset: 'agent', age: AGED }), popularDomains(''), { shipped: new NameTrie<ShippedEntry>() }),
           });
         }
       : undefined;

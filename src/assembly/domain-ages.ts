@@ -2,6 +2,7 @@
  * Domain-age look-ups of a config: which registries are asked, and that their hosts are found through our own upstreams.
  */
 import type { Config } from '../config/config.ts';
+import type { ResolveAddress } from '../outbound/own-requests.ts';
 import { lookUpOwnHost } from '../pipeline/own-look-up.ts';
 import type { AgeStore, Clock } from '../pipeline/ports.ts';
 import { DEFAULT_GROUP } from '../policy/classify-name.ts';
@@ -10,8 +11,6 @@ import { createRdap } from '../reputation/rdap.ts';
 import type { RegistrationSource } from '../reputation/registration.ts';
 import { createWhois } from '../reputation/whois.ts';
 import type { ForwardingGroup } from '../upstream/group.ts';
-
-type ResolveAddress = (host: string) => Promise<string | null>;
 
 export interface ConfiguredDomainAges {
   readonly ages: BackgroundDomainAges;

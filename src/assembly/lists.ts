@@ -21,6 +21,7 @@ import { workerUrl } from '../storage/writer-thread.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { ForwardingGroup } from '../upstream/group.ts';
 import { fromPresentation, requireName } from '../wire/name.ts';
+import { SYSTEM_CLOCK } from './system-clock.ts';
 
 export interface ListDependencies {
   /** Those in use, at any time. */
@@ -113,7 +114,7 @@ export async function openListsOffline(config: Config): Promise<{ readonly lists
     hasher,
     compile: compileBehind(seed, hasher),
     fetching: { resolveAddress: async () => null, mayLeadInside: () => false },
-    clock: { wallMs: Date.now, monotonicMs: () => performance.now() },
+    clock: SYSTEM_CLOCK,
     random: Math.random,
     onChange: () => undefined,
     onBug: (cause) => {

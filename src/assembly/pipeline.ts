@@ -128,7 +128,7 @@ export function pipelineFrom(config: Config, lasting: LastingParts, { groups, ag
     limits: config.limits,
     cookieSecrets: lasting.serverCookies.of(config.serverCookies),
     policies: compilePolicies(config, lists),
-    naming: compileNaming(config, lasting.popular, undefined, hosts),
+    naming: compileNaming(config, lasting.popular, { hosts }),
     aliasRules: new AliasRules(config),
     contact: config.contact,
     queryLog:

@@ -10,7 +10,7 @@ import type { Clock } from '../pipeline/ports.ts';
 import { isLoopback } from '../policy/address-set.ts';
 import { upstreamGroups } from '../policy/classify-name.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { createBootstrappedUpstream, type ResolveAddress } from '../upstream/bootstrap.ts';
+import { createBootstrappedUpstream, type LookUpHost } from '../upstream/bootstrap.ts';
 import { createUpstreamGroup, type ForwardingGroup } from '../upstream/group.ts';
 import { openUpstream, type UpstreamOptions } from '../upstream/open-upstream.ts';
 import { createRandom16 } from '../upstream/random16.ts';
@@ -49,14 +49,14 @@ export function openUpstreamGroups(
   const groups = new Map<string, ForwardingGroup>();
   const openedWith = new Map<string, string>();
 
-  const resolveAddress: ResolveAddress = async (host) => {
+  const lookUpHost: LookUpHost = async (host) => {
     const bootstrap = groups.get(BOOTSTRAP_GROUP);
     if (bootstrap === undefined) throw new Error(`nobody can be asked for the address of ${host}`);
     return lookUpOwnHost(bootstrap, host);
   };
   const openOne = (url: UpstreamUrl): Upstream =>
     url.address === null
-      ? createBootstrappedUpstream(url, resolveAddress, (pinnedUrl) => openUpstream(pinnedUrl, clock, random16, options), clock)
+      ? createBootstrappedUpstream(url, lookUpHost, (pinnedUrl) => openUpstream(pinnedUrl, clock, random16, options), clock)
       : openUpstream(url, clock, random16, options);
   const openGroup = ({ id, upstreams, strategy }: PlannedGroup): ForwardingGroup =>
     createUpstreamGroup({

@@ -103,8 +103,7 @@ export const LAN_GROUP = 'lan';
 export function compileNaming(
   config: Pick<Config, 'records' | 'zones' | 'searchSuffixes' | 'upstreams' | 'lanUpstreams'>,
   popular: PopularDomains,
-  shipped: ShippedNames = loadShippedNames(),
-  hosts: HostsNames = NO_HOSTS,
+  { hosts = NO_HOSTS, shipped = loadShippedNames() }: { readonly hosts?: HostsNames; readonly shipped?: ShippedNames } = {},
 ): Naming {
   const zoneNames = config.zones.map(({ name }) => requireName(name));
   const zones = new NameTrie<Zone>();

@@ -16,7 +16,7 @@ export interface HostAddresses {
 }
 
 /** Null: nobody knows, or nobody answers. Never rejects for network reasons. */
-export type ResolveAddress = (host: string) => Promise<HostAddresses | null>;
+export type LookUpHost = (host: string) => Promise<HostAddresses | null>;
 
 /** A TTL of seconds must not mean a look-up with every question, nor one of weeks an address for ever. */
 const MIN_HOLD_MS = 60_000;
@@ -42,13 +42,13 @@ interface Opened {
 /** Throws when the URL names no host to look up. Opens nothing and asks nobody before its first question. */
 export function createBootstrappedUpstream(
   url: UpstreamUrl,
-  resolveAddress: ResolveAddress,
+  lookUpHost: LookUpHost,
   openPinned: (url: PinnedUpstream) => Upstream,
   clock: Clock,
 ): Upstream {
   const { serverName } = url;
   if (serverName === null) throw new Error(`${url.text} names no host`);
-  return new BootstrappedUpstream(url, () => resolveAddress(serverName), openPinned, clock);
+  return new BootstrappedUpstream(url, () => lookUpHost(serverName), openPinned, clock);
 }
 
 class BootstrappedUpstream implements Upstream {

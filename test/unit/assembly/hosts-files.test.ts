@@ -84,7 +84,7 @@ test('lines that mean nothing are told by number', () => {
 test('a name that was routed is answered as soon as its file says so', () => {
   const path = write('hosts', '10.0.0.1 a.example');
   const config = accepted('mode: enforce');
-  const naming = compileNaming(config, popularDomains(''), undefined, hosts.of([path]));
+  const naming = compileNaming(config, popularDomains(''), { hosts: hosts.of([path]) });
   const policy = compilePolicies(config).choose('10.0.0.9');
   const kindOf = (asked: string) => classifyName(policy, naming, name(asked), RRTYPE.A).kind;
   expect([kindOf('a.example'), kindOf('b.example')]).toEqual(['local', 'routed']);

@@ -4,7 +4,7 @@ import { parseConfig } from '../../../src/config/parse-config.ts';
 import { classifyName, compileNaming } from '../../../src/policy/classify-name.ts';
 import { compilePolicies } from '../../../src/policy/policy.ts';
 import { loadPopularDomains } from '../../../src/policy/popular-domains.ts';
-import { loadShippedNames, readShippedTable, readTable, type ShippedName } from '../../../src/policy/shipped-names.ts';
+import { readShippedTable, readTable, type ShippedName } from '../../../src/policy/shipped-names.ts';
 import { RRTYPE } from '../../../src/wire/codes.ts';
 import { isAtOrBelow, labelCount, toPresentation } from '../../../src/wire/name.ts';
 import { name } from './compiled-config.ts';
@@ -68,7 +68,7 @@ describe('with the shipped tables', () => {
   const parsed = parseConfig('mode: enforce\nupstreams: ["udp://9.9.9.9"]', 'test.yaml', { resolvConf: null, stateFolder: '/nowhere' });
   if (!parsed.ok) expect.fail('the config is one');
   const policy = compilePolicies(parsed.config).choose('10.0.0.1');
-  const naming = compileNaming(parsed.config, loadPopularDomains(), loadShippedNames());
+  const naming = compileNaming(parsed.config, loadPopularDomains());
   const route = (asked: string) => {
     const classified = classifyName(policy, naming, name(asked), RRTYPE.A);
     return classified.kind === 'routed' ? classified : expect.fail(`${asked} is ${classified.kind}`);
