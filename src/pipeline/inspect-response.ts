@@ -8,6 +8,7 @@ import { RCODE, rcodeName, typeName } from '../wire/codes.ts';
 import { toPresentation } from '../wire/name.ts';
 import type { Pipeline, QueryContext } from './pipeline.ts';
 import type { CachedAnswer, DecisionRecord } from './ports.ts';
+import { circumstances } from './record.ts';
 
 /** An answer that is not given. */
 export interface Withheld {
@@ -35,14 +36,9 @@ export function inspectResponse(
   const rcode = refuseAs === 'type' ? RCODE.NOERROR : RCODE.NXDOMAIN;
 
   const decision: DecisionRecord = {
-    id: k.newId(),
-    atMs: k.clock.wallMs(),
-    session: session.key,
-    policy: policy.name,
-    mode: policy.mode,
+    ...circumstances(k, context),
     verdict: 'refuse',
     wouldVerdict: 'refuse',
-    afterWouldQuarantine: session.wouldQuarantineAtMs !== null,
     reason: finding.reason,
     rule: ruleOf(finding),
     score: 0,

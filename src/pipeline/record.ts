@@ -42,14 +42,9 @@ export function note(k: Pipeline, context: QueryContext, judgement: Judgement, a
     ...describeBriefly(judgement),
     // Half the work of a record, and what is not written needs none; of a plain allow only what counted for something.
     signals: written ? keptSignals(judgement, plain) : [],
-    id: k.newId(),
-    atMs: nowMs,
-    session: session.key,
-    policy: policy.name,
-    mode: policy.mode,
+    ...circumstances(k, context),
     verdict: acting.kind,
     wouldVerdict: would.kind,
-    afterWouldQuarantine: session.wouldQuarantineAtMs !== null,
     forwarded: false,
     rcode: '',
     durationMs: 0,
@@ -76,6 +71,20 @@ function isWorthWriting(session: Session, acting: Verdict, nowMs: number): boole
   return true;
 }
 
+type Circumstances = Pick<DecisionRecord, 'id' | 'atMs' | 'session' | 'policy' | 'mode' | 'afterWouldQuarantine'>;
+
+/** What every decision about the query says, whatever it is: a fresh identifier, the time, who asked and under which policy. */
+export function circumstances(k: Pipeline, { session, policy }: QueryContext): Circumstances {
+  return {
+    id: k.newId(),
+    atMs: k.clock.wallMs(),
+    session: session.key,
+    policy: policy.name,
+    mode: policy.mode,
+    afterWouldQuarantine: session.wouldQuarantineAtMs !== null,
+  };
+}
+
 /** Completes and writes a noted decision with how its query ended. */
 export function noteAnswer(k: Pipeline, noted: Noted | null, rcode: number, forwarded: boolean): void {
   if (noted !== null) write(k, noted, rcode, forwarded);
@@ -84,20 +93,15 @@ export function noteAnswer(k: Pipeline, noted: Noted | null, rcode: number, forw
 /** Writes an answer that needed no judgement (local and feedback names) into the query log. */
 export function noteLocal(k: Pipeline, context: QueryContext, rcode: number): void {
   if (k.queryLog?.keeps() !== true) return;
-  const { session, policy, query, startedMs } = context;
+  const { session, query, startedMs } = context;
   const { qname, qtype } = query.question;
   const domain = registrableDomain(qname);
   // Such names go nowhere, but the log is a file: what must not leave in a name must not stay in one either.
   const searched = k.secrets.search({ ...domain, allLabels: labelsOf(qname) }, session.trail);
   const decision: DecisionRecord = {
-    id: k.newId(),
-    atMs: k.clock.wallMs(),
-    session: session.key,
-    policy: policy.name,
-    mode: policy.mode,
+    ...circumstances(k, context),
     verdict: 'allow',
     wouldVerdict: 'allow',
-    afterWouldQuarantine: session.wouldQuarantineAtMs !== null,
     reason: 'local',
     rule: null,
     score: 0,
