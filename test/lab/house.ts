@@ -11,7 +11,7 @@
  * tests' business.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually, type Finished, type Running, run, start } from './processes.ts';
 import { toolPath } from './required-tools.ts';
@@ -30,6 +30,7 @@ const PUBLISHER_ADDRESS = '9.9.9.20';
 const RESOLVER_NAME = 'dns.quad9.net';
 const RESOLVER_ADDRESSES = ['9.9.9.9', '149.112.112.112'] as const;
 
+const NAME_PREFIX = 'kennel-house';
 const PLACES: readonly HousePlace[] = ['router', 'pi', 'laptop', 'tablet', 'tv', 'internet'];
 
 export interface House {
@@ -53,7 +54,8 @@ export interface House {
 /** `folder`: a temporary one of the caller's, for certificates and configs. Throws when not root or when a tool is missing. */
 export async function buildHouse(folder: string): Promise<House> {
   if (process.getuid?.() !== 0) throw new Error('the live lab needs root: it creates network namespaces');
-  const nameOf = (place: HousePlace) => `kennel-house-${process.pid}-${place}`;
+  removeAbandoned();
+  const nameOf = (place: HousePlace) => `${NAME_PREFIX}-${process.pid}-${place}`;
   const removeNamespaces = () => {
     process.off('exit', removeNamespaces);
     for (const place of PLACES) removeNamespace(nameOf(place));
@@ -234,6 +236,14 @@ function makeCertificates(folder: string): void {
 
 function openssl(...args: string[]): void {
   execFileSync(toolPath('openssl'), args, { stdio: 'pipe' });
+}
+
+/** Namespaces of a test process that was killed, with whatever still runs in them. */
+function removeAbandoned(): void {
+  for (const name of existsSync('/run/netns') ? readdirSync('/run/netns') : []) {
+    const pid = new RegExp(`^${NAME_PREFIX}-(\\d+)-`).exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) removeNamespace(name);
+  }
 }
 
 function removeNamespace(name: string): void {
