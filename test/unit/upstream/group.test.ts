@@ -4,7 +4,7 @@ import type { SendPermit } from '../../../src/pipeline/permit.ts';
 import { type AttemptReport, createUpstreamGroup } from '../../../src/upstream/group.ts';
 import type { Strategy } from '../../../src/upstream/strategy.ts';
 import type { Attempt, AttemptFailure, Upstream } from '../../../src/upstream/upstream.ts';
-import { RCODE } from '../../../src/wire/codes.ts';
+import { RCODE, rcodeName } from '../../../src/wire/codes.ts';
 import { FakeClock } from '../../lab/clocks.ts';
 import { permitFor } from '../../lab/permits.ts';
 
@@ -76,10 +76,21 @@ describe('order and failover', () => {
     ['REFUSED', RCODE.REFUSED],
     ['FORMERR', RCODE.FORMERR],
     ['NOTIMP', RCODE.NOTIMP],
+    ['BADVERS', RCODE.BADVERS],
+    ['BADCOOKIE', RCODE.BADCOOKIE],
   ])('%s is one opinion: the second upstream is asked', async (_name, rcode) => {
     const { exchange } = groupOf([rcode], [RCODE.NOERROR]);
     expect(await exchange()).toMatchObject({ kind: 'response', upstream: 'udp://192.0.2.2:53', response: { rcode: RCODE.NOERROR } });
   });
+
+  test.each([RCODE.FORMERR, RCODE.NOTIMP, RCODE.BADVERS, RCODE.BADCOOKIE])(
+    'RCODE %i is between the upstream and us: a client is told SERVFAIL',
+    async (rcode) => {
+      const { exchange, reports } = groupOf([rcode]);
+      expect(await exchange()).toMatchObject({ kind: 'response', response: { rcode: RCODE.SERVFAIL } });
+      expect(reports).toMatchObject([{ outcome: 'answered', rcode: rcodeName(rcode) }]);
+    },
+  );
 
   test('NXDOMAIN is an answer, not a failure', async () => {
     const { upstreams, exchange } = groupOf([RCODE.NXDOMAIN], []);
@@ -231,7 +242,7 @@ test('a group without upstreams, or with an id that would blur cache keys, is re
 
 /** Answers each question after so many milliseconds; `silent` never does. Needs fake timers. */
 class TimedUpstream implements Upstream {
-  readonly losesDatagrams = true;
+  losesDatagrams = true;
   readonly url: string;
   readonly strayMessages = 0;
   readonly askedAtMs: number[] = [];
@@ -303,6 +314,41 @@ describe('in time', () => {
     await vi.advanceTimersByTimeAsync(5000);
     return Promise.all(took);
   }
+
+  describe('over streams', () => {
+    function streams(answers: (number | 'silent')[]) {
+      const lab = timedGroup(answers);
+      for (const upstream of lab.upstreams) upstream.losesDatagrams = false;
+      return lab;
+    }
+
+    test('a slow answer is waited for: nothing was lost', async () => {
+      const { group, upstreams } = streams([1_400]);
+      expect(await timed(group)).toMatchObject({ tookMs: 1_400, result: { kind: 'response' } });
+      expect(upstreams[0]?.askedAtMs).toHaveLength(1);
+    });
+
+    test('silence is met once more, when the first question has run out of its time', async () => {
+      const { group, upstreams } = streams(['silent']);
+      const startedMs = performance.now();
+      expect(await timed(group)).toMatchObject({ tookMs: 4_500, result: { kind: 'failure', reason: 'timeout' } });
+      expect(upstreams[0]?.askedAtMs.map((askedAtMs) => askedAtMs - startedMs)).toEqual([0, 1_500]);
+    });
+
+    test('the next upstream is asked as soon as over UDP', async () => {
+      const { group, upstreams } = streams(['silent', 10]);
+      expect(await timed(group)).toMatchObject({ tookMs: 410, result: { upstream: 'udp://192.0.2.2:53' } });
+      expect(upstreams.map(({ askedAtMs }) => askedAtMs.length)).toEqual([1, 1]);
+    });
+
+    test('with a failure in hand, who is slow gets as long as with a repeat', async () => {
+      const { group, upstreams } = streams([10, 1_000]);
+      if (upstreams[0]) upstreams[0].rcode = RCODE.SERVFAIL;
+      expect(await timed(group)).toMatchObject({ tookMs: 1_010, result: { kind: 'response', upstream: 'udp://192.0.2.2:53' } });
+      if (upstreams[1]) upstreams[1].answersAfter = 'silent';
+      expect((await timed(group)).result).toMatchObject({ kind: 'response', response: { rcode: RCODE.SERVFAIL } });
+    });
+  });
 
   test('a silent upstream costs 400 ms before anything is known of it: the next is asked beside it', async () => {
     const { group, upstreams } = timedGroup(['silent', 10]);
