@@ -45,6 +45,7 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
   if (out !== undefined && !writeNew(out, yaml, io)) return 3;
   if (json) io.stdout.write(`${JSON.stringify({ config, notes }, null, 2)}\n`);
   else if (out === undefined) io.stdout.write(yaml);
+  else io.stdout.write(`${plainText(out)}: written; try it with kennel serve --config ${plainText(out)}\n`);
   return 0;
 }
 
