@@ -32,7 +32,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { ForwardingGroup } from '../upstream/group.ts';
 import { SIP_KEY_OCTETS, sipKey } from '../wire/siphash.ts';
 import { ServerCookieSecrets } from './server-cookies.ts';
-import { groupsOnThisMachine } from './upstream-groups.ts';
+import { groupsTrustedForAd } from './upstream-groups.ts';
 
 /** Bounds of the tables; each is bounded, and eviction forgives nothing (threat 23, docs/threats.md). */
 const MAX_SESSIONS = 10_000;
@@ -138,7 +138,7 @@ export function pipelineFrom(config: Config, lasting: LastingParts, { groups, ag
     upstreams: groups,
     inFlight,
     partitions: cachePartitions(config),
-    groupsTrustedForAd: groupsOnThisMachine(config),
+    groupsTrustedForAd: groupsTrustedForAd(config),
     ages,
   };
 }

@@ -146,10 +146,14 @@ function isCertificate(pem: string): boolean {
   }
 }
 
-/** Groups whose upstreams are all on this machine: nobody on the way can have set their AD flag (RFC 6840 §5.8). */
-export function groupsOnThisMachine(config: Config): ReadonlySet<string> {
-  const local = [...upstreamGroups(config)].filter(([, upstreams]) =>
-    upstreams.every(({ address }) => address !== null && isLoopback(address)),
-  );
-  return new Set(local.map(([id]) => id));
+/**
+ * Groups whose AD flag is passed on: nobody on the way can have set it (RFC 6840 §5.8), and the operator trusts who did. That is so
+ * for upstreams on this machine, and with `forwarding.trustAd` for those proven by a certificate (RFC 4035 §4.9.3), in any mixture.
+ */
+export function groupsTrustedForAd(config: Config): ReadonlySet<string> {
+  const { trustAd } = config.forwarding;
+  const isTrusted = ({ address, serverName }: UpstreamUrl): boolean =>
+    (address !== null && isLoopback(address)) || (trustAd && serverName !== null);
+  const trusted = [...upstreamGroups(config)].filter(([, upstreams]) => upstreams.every(isTrusted));
+  return new Set(trusted.map(([id]) => id));
 }

@@ -80,6 +80,8 @@ export interface ForwardingConfig {
   readonly bootstrap: readonly UpstreamUrl[];
   /** Absolute path of a PEM file of further authorities for `tls://` and `https://`; null: the built-in ones. */
   readonly caFile: string | null;
+  /** What upstreams over TLS and HTTPS have validated is believed: their AD flag is passed on (RFC 4035 §4.9.3). */
+  readonly trustAd: boolean;
 }
 
 export type ListFormat = 'auto' | 'hosts' | 'domains' | 'wildcard' | 'adblock' | 'rpz';

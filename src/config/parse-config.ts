@@ -242,6 +242,7 @@ class ConfigReader {
       cookies: isOn(written.cookies ?? 'on'),
       bootstrap: this.#written.read(written.bootstrap ?? [], ['forwarding', 'bootstrap']),
       caFile: written.caFile === undefined ? null : this.#besideConfig(written.caFile),
+      trustAd: isOn(written.trustAd ?? 'off'),
     };
   }
 

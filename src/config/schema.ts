@@ -165,6 +165,7 @@ export const configSchema = z.strictObject({
       cookies: toggle.optional(),
       bootstrap: upstreams.optional(),
       caFile: text.optional(),
+      trustAd: toggle.optional().meta({ description: 'Pass on the AD flag of upstreams that are proven by a certificate' }),
     })
     .optional(),
   lanUpstreams: upstreams.optional(),

@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type OpenedGroups, openUpstreamGroups } from '../../../src/assembly/upstream-groups.ts';
+import { groupsTrustedForAd, type OpenedGroups, openUpstreamGroups } from '../../../src/assembly/upstream-groups.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { FakeClock } from '../../lab/clocks.ts';
 import { permitFor } from '../../lab/permits.ts';
 import { a, type StubAuthority, startStubAuthority } from '../../lab/stub-authority.ts';
 import { identity, startTlsFront, TEST_CA } from '../../lab/tls-servers.ts';
 import { accepted } from '../config/read-config.ts';
+import { temporaryFolder } from '../storage/temporary-folder.ts';
 
 const metrics = new Metrics({ version: '0', onInternalError: (cause) => expect.fail(String(cause)) });
 const opened: OpenedGroups[] = [];
@@ -33,6 +33,25 @@ test('the default, each zone and the LAN have a group', () => {
   const { groups } = open(`${WITH_ZONE}lanUpstreams: ["udp://192.168.1.1"]\n`);
   expect([...groups.keys()].sort()).toEqual(['default', 'lan', 'zone:corp.example.net']);
   expect(groups.get('lan')?.status()).toMatchObject([{ url: 'udp://192.168.1.1:53' }]);
+});
+
+describe('the AD flag is passed on', () => {
+  const trusted = (config: string) => [...groupsTrustedForAd(accepted(`mode: observe\n${config}`))].sort();
+  const ENCRYPTED = '"tls://dns.example@192.0.2.1", "https://dns.example/dns-query@192.0.2.1"';
+
+  test('from upstreams on this machine', () => {
+    expect(trusted('upstreams: ["udp://127.0.0.1:5353", "udp://[::1]:5353"]\n')).toEqual(['default']);
+    expect(trusted('upstreams: ["udp://127.0.0.1:5353", "udp://192.0.2.1"]\n')).toEqual([]);
+  });
+
+  test('from proven ones only if the config says so, and then not if a single one of the group is not proven', () => {
+    const on = 'forwarding: { trustAd: on }\n';
+    expect(trusted(`upstreams: [${ENCRYPTED}]\n`)).toEqual([]);
+    expect(trusted(`upstreams: [${ENCRYPTED}]\n${on}`)).toEqual(['default']);
+    expect(trusted(`upstreams: [${ENCRYPTED}, "udp://127.0.0.1:5353"]\n${on}`)).toEqual(['default']);
+    expect(trusted(`upstreams: [${ENCRYPTED}, "tcp://192.0.2.2"]\n${on}`)).toEqual([]);
+    expect(trusted(`upstreams: [${ENCRYPTED}]\nzones: { corp.example.net: ["udp://10.0.0.1"] }\n${on}`)).toEqual(['default']);
+  });
 });
 
 describe('over a reload', () => {
@@ -118,10 +137,7 @@ describe('upstreams without an address', () => {
 describe('forwarding.caFile', () => {
   let folder = '';
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'kennel-ca-'));
-  });
-  afterEach(() => {
-    rmSync(folder, { recursive: true, force: true });
+    folder = temporaryFolder();
   });
 
   function messageFor(content: string | null): string {
