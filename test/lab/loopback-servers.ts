@@ -51,13 +51,9 @@ export interface UnboundOptions {
   readonly trustAnchorFile?: string;
 }
 
-/** Unbound that asks `authority` for everything. Answers are as large and as complete as it can make them. */
-export function startUnbound({ zones, authority, trustAnchorFile }: UnboundOptions): Promise<LoopbackServer> {
-  const at = `${authority.address}@${authority.port}`;
-  return startServer('unbound', zones, (folder, port) => {
-    const stubs = zones.map(({ name }) => `stub-zone:\n  name: "${name}"\n  stub-addr: ${at}\n`);
-    const validation = trustAnchorFile === undefined ? 'module-config: "iterator"' : `trust-anchor-file: "${trustAnchorFile}"`;
-    return `server:
+/** The part about the server that every Unbound here has: in its folder, on one port of loopback, alone. */
+function unboundServer(folder: string, port: number): string {
+  return `server:
   directory: "${folder}"
   username: ""
   chroot: ""
@@ -68,7 +64,16 @@ export function startUnbound({ zones, authority, trustAnchorFile }: UnboundOptio
   do-ip6: no
   do-not-query-localhost: no
   num-threads: 1
-  qname-minimisation: no
+`;
+}
+
+/** Unbound that asks `authority` for everything. Answers are as large and as complete as it can make them. */
+export function startUnbound({ zones, authority, trustAnchorFile }: UnboundOptions): Promise<LoopbackServer> {
+  const at = `${authority.address}@${authority.port}`;
+  return startServer('unbound', zones, (folder, port) => {
+    const stubs = zones.map(({ name }) => `stub-zone:\n  name: "${name}"\n  stub-addr: ${at}\n`);
+    const validation = trustAnchorFile === undefined ? 'module-config: "iterator"' : `trust-anchor-file: "${trustAnchorFile}"`;
+    return `${unboundServer(folder, port)}  qname-minimisation: no
   aggressive-nsec: no
   minimal-responses: no
   edns-buffer-size: 4096
@@ -95,18 +100,7 @@ export function startUnboundWithPolicyZone(
   return startServer(
     'unbound',
     [{ name: 'ready.example', file: zoneFile }],
-    (folder, port) => `server:
-  directory: "${folder}"
-  username: ""
-  chroot: ""
-  pidfile: ""
-  use-syslog: no
-  interface: 127.0.0.1
-  port: ${port}
-  do-ip6: no
-  do-not-query-localhost: no
-  num-threads: 1
-  module-config: "respip iterator"
+    (folder, port) => `${unboundServer(folder, port)}  module-config: "respip iterator"
 remote-control:
   control-enable: no
 rpz:

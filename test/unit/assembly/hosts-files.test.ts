@@ -1,5 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { HostsFiles } from '../../../src/assembly/hosts-files.ts';
@@ -11,18 +10,18 @@ import { RRTYPE } from '../../../src/wire/codes.ts';
 import { addressesOf } from '../../../src/wire/rdata.ts';
 import { accepted } from '../config/read-config.ts';
 import { name } from '../policy/compiled-config.ts';
+import { temporaryFolder } from '../storage/temporary-folder.ts';
 
 let folder = '';
 let logged: string[] = [];
 let hosts: HostsFiles;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'kennel-hosts-'));
+  folder = temporaryFolder();
   logged = [];
   hosts = new HostsFiles({ info: () => undefined, warn: (_fields: unknown, text?: string) => void logged.push(text ?? '') } as never);
 });
 afterEach(() => {
   hosts.close();
-  rmSync(folder, { recursive: true });
 });
 
 function write(file: string, text: string): string {

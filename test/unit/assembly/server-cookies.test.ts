@@ -1,11 +1,11 @@
 /** Where the secrets of server cookies come from, and that they change. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { ServerCookieSecrets, secretFileProblem } from '../../../src/assembly/server-cookies.ts';
 import { checkServerCookie, makeServerCookie } from '../../../src/wire/server-cookie.ts';
 import { sipKey } from '../../../src/wire/siphash.ts';
+import { temporaryFolder } from '../storage/temporary-folder.ts';
 
 const DAY = 86_400;
 const OWN_KEY = new Uint8Array(32).fill(7);
@@ -14,15 +14,8 @@ const A = '000102030405060708090a0b0c0d0e0f';
 const B = 'ffeeddccbbaa99887766554433221100';
 const keyOf = (hex: string) => sipKey(Buffer.from(hex, 'hex'));
 
-const folders: string[] = [];
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-});
-
 function file(content: string): { enabled: boolean; secretFile: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'kennel-cookies-'));
-  folders.push(folder);
-  const path = join(folder, 'secret');
+  const path = join(temporaryFolder(), 'secret');
   writeFileSync(path, content);
   return { enabled: true, secretFile: path };
 }

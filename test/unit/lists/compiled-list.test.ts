@@ -5,7 +5,7 @@ import { NameHasher } from '../../../src/lists/list-hash.ts';
 import { plainRule } from '../../../src/lists/list-rule.ts';
 import { RRTYPE } from '../../../src/wire/codes.ts';
 import { fromLabels, type QName, ROOT, requireName } from '../../../src/wire/name.ts';
-import { compiled, decides, fixture, hasher, lists } from './list-tools.ts';
+import { compiled, decides, fixture, hasher, lists } from './compiled-texts.ts';
 
 describe('a compiled list', () => {
   it('knows nothing when it is empty', () => {

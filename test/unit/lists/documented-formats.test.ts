@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { KnownFormat } from '../../../src/lists/list-report.ts';
 import type { ListKind } from '../../../src/lists/list-rule.ts';
-import { compiled, lists } from './list-tools.ts';
+import { compiled, lists } from './compiled-texts.ts';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/configuration.md'), 'utf8');
 const TABLE = PAGE.slice(PAGE.indexOf('### What a line means'), PAGE.indexOf('### Fetching'));

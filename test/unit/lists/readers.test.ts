@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ListCompiler } from '../../../src/lists/compile-list.ts';
 import { MAX_LINE_OCTETS } from '../../../src/lists/list-lines.ts';
 import { RRTYPE } from '../../../src/wire/codes.ts';
-import { compiled, decides, fixture, hasher, lists, notApplied } from './list-tools.ts';
+import { compiled, decides, fixture, hasher, lists, notApplied } from './compiled-texts.ts';
 
 describe('hosts files', () => {
   const list = compiled(fixture('hosts.txt'), 'hosts');

@@ -4,7 +4,7 @@ import { decodeCompiled } from '../../../src/lists/compiled-file.ts';
 import { NO_ENTRY } from '../../../src/lists/compiled-list.ts';
 import { compileInThread } from '../../../src/lists/refresh-compile.ts';
 import { requireName } from '../../../src/wire/name.ts';
-import { fileList, HASHER, SEED } from './list-parts.ts';
+import { fileList, HASHER, SEED } from './subscribed-lists.ts';
 
 const WORKER = new URL('../../../src/lists/refresh-worker.ts', import.meta.url);
 const GOES_ON = new AbortController().signal;

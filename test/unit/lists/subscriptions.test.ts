@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openListStore } from '../../../src/lists/list-store.ts';
 import { temporaryFolder } from '../storage/temporary-folder.ts';
-import { fileList, HASHER, subscribe, urlList } from './list-parts.ts';
 import { type Answering, type ListServer, startListServer } from './list-servers.ts';
+import { fileList, HASHER, subscribe, urlList } from './subscribed-lists.ts';
 
 const HOUR = 3_600;
 

@@ -2,13 +2,11 @@
 import type { SecureServerOptions } from 'node:http2';
 import { constants } from 'node:http2';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { openUpstream } from '../../../src/upstream/open-upstream.ts';
-import { createRandom16 } from '../../../src/upstream/random16.ts';
 import { MAX_TLS_IDLE_MS } from '../../../src/upstream/tls-upstream.ts';
 import type { Upstream } from '../../../src/upstream/upstream.ts';
-import { parseUpstreamUrl } from '../../../src/upstream/upstream-url.ts';
 import { addressesOf } from '../../../src/wire/rdata.ts';
-import { SkippingClock } from '../../lab/clocks.ts';
+import { keepOpen } from '../../lab/kept-open.ts';
+import { upstreamFor } from '../../lab/opened-upstream.ts';
 import { permitFor } from '../../lab/permits.ts';
 import {
   answerOverHttps,
@@ -22,29 +20,15 @@ import {
   TEST_CA,
 } from '../../lab/tls-servers.ts';
 
-const open: { close(): void | Promise<void> }[] = [];
-
-afterEach(async () => {
+afterEach(() => {
   vi.useRealTimers();
-  for (const part of open.splice(0).reverse()) await part.close();
 });
-
-function keep<T extends { close(): void | Promise<void> }>(part: T): T {
-  open.push(part);
-  return part;
-}
-
-function upstreamFor(text: string, ca: string | null = TEST_CA): Upstream {
-  const url = parseUpstreamUrl(text);
-  if (url.kind === 'error') throw new Error(url.message);
-  return keep(openUpstream(url.url, new SkippingClock(), createRandom16(), { randomCase: true, cookies: true, ca }));
-}
 
 async function lab(
   handle: HttpsHandler = answerOverHttps,
   options: SecureServerOptions = {},
 ): Promise<{ server: HttpsServer; upstream: Upstream }> {
-  const server = keep(await startHttps(handle, options));
+  const server = keepOpen(await startHttps(handle, options));
   return { server, upstream: upstreamFor(`https://dns.test:${server.port}/dns-query@127.0.0.1`) };
 }
 
@@ -100,8 +84,8 @@ describe('a request', () => {
       ['good', 'dns.test', null],
     ] as const) {
       const asked: unknown[] = [];
-      const server = keep(await startHttps((_stream, headers) => asked.push(headers), identity(certificate)));
-      const tap = keep(await startTap(server.port));
+      const server = keepOpen(await startHttps((_stream, headers) => asked.push(headers), identity(certificate)));
+      const tap = keepOpen(await startTap(server.port));
       const attempt = await ask(upstreamFor(`https://${name}:${tap.port}/whispered@127.0.0.1`, ca), 'whispered.example.com');
       expect(attempt).toEqual({ kind: 'failure', reason: 'unreachable', detail: expect.stringMatching(/^its certificate/) });
       expect(asked).toEqual([]);
@@ -110,8 +94,8 @@ describe('a request', () => {
   });
 
   test('goes to no server that knows nothing newer than HTTP/1.1', async () => {
-    const front = keep(await startTlsFront(9, { ...identity('good'), ALPNProtocols: ['http/1.1'] }));
-    const silent = keep(await startTlsFront(9));
+    const front = keepOpen(await startTlsFront(9, { ...identity('good'), ALPNProtocols: ['http/1.1'] }));
+    const silent = keepOpen(await startTlsFront(9));
     for (const { port } of [front, silent]) {
       const upstream = upstreamFor(`https://dns.test:${port}@127.0.0.1`);
       expect(await ask(upstream, 'www.example.com')).toEqual({
@@ -299,7 +283,7 @@ describe('sessions', () => {
 test('many questions at a dead port fail at once, all of them, after a handful of attempts', async () => {
   const { server } = await lab();
   await server.close();
-  const tap = keep(await startTap(server.port));
+  const tap = keepOpen(await startTap(server.port));
   const attempts = await askAll(upstreamFor(`https://dns.test:${tap.port}@127.0.0.1`), 2000);
   expect(attempts.every((attempt) => attempt.kind === 'failure' && attempt.reason === 'unreachable')).toBe(true);
   expect(tap.connections).toBeLessThanOrEqual(4);

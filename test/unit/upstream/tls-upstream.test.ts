@@ -1,35 +1,20 @@
 /** DNS over TLS: who is believed, what is said before that (nothing), and how connections are shared. Over real sockets on loopback. */
 import type { TlsOptions } from 'node:tls';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { openUpstream } from '../../../src/upstream/open-upstream.ts';
-import { createRandom16 } from '../../../src/upstream/random16.ts';
 import { MAX_TLS_IDLE_MS } from '../../../src/upstream/tls-upstream.ts';
 import type { Upstream } from '../../../src/upstream/upstream.ts';
-import { parseUpstreamUrl } from '../../../src/upstream/upstream-url.ts';
 import { SkippingClock } from '../../lab/clocks.ts';
+import { keepOpen } from '../../lab/kept-open.ts';
+import { upstreamFor } from '../../lab/opened-upstream.ts';
 import { permitFor } from '../../lab/permits.ts';
 import { a, type StubAuthority, type StubReplyFunction, startStubAuthority } from '../../lab/stub-authority.ts';
 import { identity, startTap, startTlsFront, type Tap, TEST_CA, type TlsServer } from '../../lab/tls-servers.ts';
 
-const open: { close(): void | Promise<void> }[] = [];
-
-afterEach(async () => {
+afterEach(() => {
   vi.useRealTimers();
-  for (const part of open.splice(0).reverse()) await part.close();
 });
 
-function keep<T extends { close(): void | Promise<void> }>(part: T): T {
-  open.push(part);
-  return part;
-}
-
 const answering: StubReplyFunction = ({ qname }) => ({ answers: [a(qname, '192.0.2.80')] });
-
-function upstreamFor(text: string, ca: string | null = TEST_CA, clock = new SkippingClock()): Upstream {
-  const url = parseUpstreamUrl(text);
-  if (url.kind === 'error') throw new Error(url.message);
-  return keep(openUpstream(url.url, clock, createRandom16(), { randomCase: true, cookies: true, ca }));
-}
 
 interface Lab {
   readonly stub: StubAuthority;
@@ -38,9 +23,9 @@ interface Lab {
 }
 
 async function lab(reply: StubReplyFunction = answering, options: TlsOptions = identity('good')): Promise<Lab> {
-  const stub = keep(await startStubAuthority({ reply, transports: ['tcp'] }));
-  const front = keep(await startTlsFront(stub.port, options));
-  return { stub, front, tap: keep(await startTap(front.port)) };
+  const stub = keepOpen(await startStubAuthority({ reply, transports: ['tcp'] }));
+  const front = keepOpen(await startTlsFront(stub.port, options));
+  return { stub, front, tap: keepOpen(await startTap(front.port)) };
 }
 
 const ask = (upstream: Upstream, text: string, timeoutMs = 3000) => upstream.ask(permitFor(text), timeoutMs);
@@ -116,8 +101,8 @@ describe('a server that is not proven gets no octet of a question, in no form', 
   });
 
   test('nor does one that speaks plain DNS over TCP', async () => {
-    const stub = keep(await startStubAuthority({ reply: answering }));
-    const tap = keep(await startTap(stub.port));
+    const stub = keepOpen(await startStubAuthority({ reply: answering }));
+    const tap = keepOpen(await startTap(stub.port));
     const attempt = await ask(upstreamFor(`tls://dns.test@127.0.0.1:${tap.port}`), 'whispered.example.com', 500);
     expect(attempt.kind).toBe('failure');
     expectNothingInClear(tap);
@@ -128,9 +113,9 @@ describe('a server that is not proven gets no octet of a question, in no form', 
     const { createServer } = await import('node:net');
     const server = createServer((socket) => socket.on('error', () => socket.destroy()).end('220 mail.example ESMTP\r\n'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    keep({ close: () => void server.close() });
+    keepOpen({ close: () => void server.close() });
     const address = server.address();
-    const tap = keep(await startTap(typeof address === 'object' && address !== null ? address.port : 0));
+    const tap = keepOpen(await startTap(typeof address === 'object' && address !== null ? address.port : 0));
     expect(await ask(upstreamFor(`tls://dns.test@127.0.0.1:${tap.port}`), 'whispered.example.com')).toEqual({
       kind: 'failure',
       reason: 'unreachable',
@@ -150,7 +135,7 @@ describe('a server that is not proven gets no octet of a question, in no form', 
   });
 
   test('nor one that stalls in the handshake: the question ends in its own time', async () => {
-    const tap = keep(await startTap(null));
+    const tap = keepOpen(await startTap(null));
     const startedMs = performance.now();
     expect(await ask(upstreamFor(`tls://dns.test@127.0.0.1:${tap.port}`), 'whispered.example.com', 150)).toMatchObject({
       kind: 'failure',
@@ -163,7 +148,7 @@ describe('a server that is not proven gets no octet of a question, in no form', 
 
 test('a handshake that never ends is given up after the patience of an exchange', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const tap = keep(await startTap(null));
+  const tap = keepOpen(await startTap(null));
   const upstream = upstreamFor(`tls://dns.test@127.0.0.1:${tap.port}`);
   const attempt = ask(upstream, 'www.example.com', 60_000);
   vi.advanceTimersByTime(4_500);
@@ -184,7 +169,7 @@ test('a handshake slower than a question’s patience serves the next question, 
     }, 150);
   });
   await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
-  keep({ close: () => void slow.close() });
+  keepOpen({ close: () => void slow.close() });
   const address = slow.address();
   const upstream = upstreamFor(`tls://dns.test@127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`);
   expect(await ask(upstream, 'hasty.example.com', 50)).toMatchObject({ kind: 'failure', reason: 'timeout' });

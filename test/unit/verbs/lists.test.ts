@@ -1,14 +1,11 @@
 /** `kennel lists` against the API, and against files alone. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type ControlApi, openControlApi } from '../../../src/control/api.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { ListSummary } from '../../../src/control/lists-port.ts';
 import { readUpdateWish } from '../../../src/control/lists-routes.ts';
-import { loadOrCreateToken } from '../../../src/control/token.ts';
 import * as lists from '../../../src/verbs/lists.ts';
-import { FakeControlPort } from '../control/fake-control-port.ts';
+import { type ServedPort, serveFakePort } from '../control/served-port.ts';
 
 const NOW = Date.now();
 
@@ -38,40 +35,17 @@ const GONE: ListSummary = {
   error: 'HTTP 404',
 };
 
-let folder: string;
-let port: FakeControlPort;
-let api: ControlApi;
+let served: ServedPort;
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'kennel-lists-verb-'));
-  const token = loadOrCreateToken(folder, (count) => new Uint8Array(count).fill(7));
-  if (token.kind === 'token-error') throw new Error(token.message);
-  port = new FakeControlPort();
-  const onError = (error: unknown) => {
-    throw error;
-  };
-  const opened = await openControlApi({ endpoint: { kind: 'unix', path: join(folder, 'sock') }, token: token.token, port, onError });
-  if (opened.kind === 'listen-error') throw new Error(opened.message);
-  api = opened;
-});
-afterEach(async () => {
-  await api.close();
-  rmSync(folder, { recursive: true, force: true });
+  served = await serveFakePort();
 });
 
-async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const written = { out: '', err: '' };
-  const io = {
-    stdout: { write: (text: string) => (written.out += text) },
-    stderr: { write: (text: string) => (written.err += text) },
-    env: { HOME: folder },
-  };
-  return { code: await lists.run([...args, '--control', api.address, '--state', folder], io), ...written };
-}
+const run = (...args: string[]) => served.run(lists, ...args);
 
 describe('kennel lists', () => {
   test('shows how lists stand', async () => {
-    port.listSummaries = [ADS, GONE];
+    served.port.listSummaries = [ADS, GONE];
     const { code, out, err } = await run();
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).toBe(
@@ -89,7 +63,7 @@ describe('kennel lists', () => {
   });
 
   test('gives JSON with ISO times', async () => {
-    port.listSummaries = [ADS];
+    served.port.listSummaries = [ADS];
     const { fetchedAtMs: _fetched, checkedAtMs: _checked, ...rest } = ADS;
     expect(JSON.parse((await run('--json')).out)).toEqual({
       lists: [{ ...rest, fetchedAt: new Date(NOW - 5 * 3_600_000).toISOString(), checkedAt: new Date(NOW - 7_201_000).toISOString() }],
@@ -99,17 +73,17 @@ describe('kennel lists', () => {
 
 describe('kennel lists update', () => {
   test('asks for all, for some, and with force', async () => {
-    port.listSummaries = [ADS];
+    served.port.listSummaries = [ADS];
     expect((await run('update')).code).toBe(0);
     expect((await run('update', 'ads', '--force')).code).toBe(0);
-    expect(port.listUpdates).toEqual([
+    expect(served.port.listUpdates).toEqual([
       { names: null, force: false },
       { names: ['ads'], force: true },
     ]);
   });
 
   test('exits 1 when a source fails or there is no such list', async () => {
-    port.listSummaries = [ADS, GONE];
+    served.port.listSummaries = [ADS, GONE];
     expect((await run('update')).code).toBe(1);
     expect(await run('update', 'nope')).toEqual({ code: 1, out: '', err: 'there is no list "nope"\n' });
   });
@@ -117,7 +91,7 @@ describe('kennel lists update', () => {
 
 describe('kennel lists check', () => {
   function file(text: string): string {
-    const path = join(folder, 'list.txt');
+    const path = join(served.folder, 'list.txt');
     writeFileSync(path, text);
     return path;
   }
@@ -141,7 +115,7 @@ describe('kennel lists check', () => {
 
   test('exits 1 for what is no list, 3 for what cannot be read, 2 for wrong usage', async () => {
     expect(await run('check', file('<!DOCTYPE html><html></html>'))).toMatchObject({ code: 1, err: '' });
-    expect(await run('check', join(folder, 'missing'))).toMatchObject({ code: 3, out: '' });
+    expect(await run('check', join(served.folder, 'missing'))).toMatchObject({ code: 3, out: '' });
     expect(await run('check')).toMatchObject({ code: 2 });
     expect(await run('check', 'x', '--format', 'csv')).toMatchObject({ code: 2 });
     expect(await run('fetch')).toMatchObject({ code: 2 });
