@@ -171,6 +171,20 @@ describe('an upstream that', () => {
     expect(await ask('another-long-name.example.com')).toMatchObject({ result: WORKS, asked: ['udp cookie'] });
   });
 
+  test('refuses OPT with a header alone, where letter case was to come back, is believed over TCP', async () => {
+    const { ask, group } = await lab(
+      (question) => (hasOpt(question) ? { rcode: RCODE.FORMERR, rewrite: headerOf } : honest(question)),
+      {},
+      true,
+    );
+    expect(await ask('one-long-name.example.com')).toMatchObject({
+      result: WORKS,
+      asked: ['udp cookie', 'tcp cookie', 'tcp opt', 'tcp bare'],
+    });
+    expect(await ask('another-long-name.example.com')).toMatchObject({ result: WORKS, asked: ['udp bare'] });
+    expect(group.status()).toMatchObject([{ state: 'up', strayMessages: 1 }]);
+  });
+
   test('truncates over UDP and has no TCP fails for that name alone: it is there', async () => {
     const { ask, group } = await lab((question) => (question.qname.startsWith('big') ? { truncate: true } : honest(question)), {
       transports: ['udp'],

@@ -211,6 +211,26 @@ describe('over udp', () => {
     expect(cookieOf(stub.received.at(-1)?.packet ?? Buffer.alloc(0))).toHaveLength(24);
   });
 
+  test('a refusal without cookie and question, of a server that has cookies, is not believed: TCP tells, and nothing is learned', async () => {
+    let forging = false;
+    const { stub, upstream, ask } = await lab((question, cookie) => ({
+      ...answers(question),
+      rewrite: (honest) =>
+        forging && question.transport === 'udp'
+          ? Buffer.concat([honest.subarray(0, 3), Buffer.from([0x81]), Buffer.alloc(8)])
+          : withOpt(honest, 0, full(cookie)),
+    }));
+    await ask('one.example.com');
+    forging = true;
+    expect(await ask('two.example.com')).toMatchObject({ kind: 'response', response: { rcode: RCODE.NOERROR } });
+    expect(stub.received.map(({ transport, packet }) => [transport, cookieOf(packet)?.length])).toEqual([
+      ['udp', 8],
+      ['udp', 24],
+      ['tcp', 24],
+    ]);
+    expect(upstream.strayMessages).toBe(1);
+  });
+
   test('a server that stops sending cookies is found out over TCP, and asked over UDP again', async () => {
     let knowsCookies = true;
     const { stub, ask } = await lab((question, cookie) => ({ ...answers(question), cookie: knowsCookies ? full(cookie) : null }));
