@@ -79,10 +79,13 @@ async function startKennel(file: string, state: string): Promise<Running> {
 const verb = (file: string, state: string, ...args: string[]) => house.run('pi', [...asUser(state), ...args, '--config', file]);
 const kennelVerb = (...args: string[]) => verb(configFile, 'state', ...args);
 
+/** One packet, no second try: an answer that never came shows. Patience enough for a busy machine. */
+const ONCE = ['+tries=1', '+time=10'];
+
 /** What a device is told, in short: addresses or names, else the RCODE, with the extended error if there is one. */
 async function ask(device: Device, name: string, type = 'A'): Promise<string> {
   const asked = type === 'PTR' ? ['-x', name] : [name, type];
-  return inShort((await house.run(device, [toolPath('dig'), ...asked])).stdout);
+  return inShort((await house.run(device, [toolPath('dig'), ...ONCE, ...asked])).stdout);
 }
 
 function inShort(response: string): string {
