@@ -63,6 +63,7 @@ function listEntry(list: string, { pattern, line, condition }: CompiledEntry): L
     // this site's search list hides.
     exact: false,
     fixedLabels: 0,
+    subscribed: true,
     ofSomeTypes: condition !== null && condition.types.length + condition.otherTypes.length > 0,
   };
 }

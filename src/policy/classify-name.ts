@@ -1,13 +1,6 @@
 /**
- * Stage 5: what kind of name this is, by the config and the standards alone. Pure; the same for a query, `explain` and `score`.
- *
- * Order: feedback names (nobody may route them), records and hosts files, the longest zone, special-use names (so what the operator wrote
- * beats the built-ins), then the lists. A record that is an alias of a name elsewhere sends the question on: its target is classified,
- * and later judged and paid for, as if it had been asked for. In the lists an allow entry wins over a block entry, as in Blocky and AdGuard Home. A trusted zone
- * needs no allow entry, but a block entry below it still blocks: the operator wrote both, and the block is the more specific wish.
- *
- * Who vouches for a name, the first that does: a trusted zone, an allow entry, the table of legitimate encoders (or the form of a
- * reverse look-up, or a top-level name that nobody can own), the table of popular domains.
+ * Stage 5: what kind of name this is, by the config and the standards alone. Pure; the same for a query, `explain` and `score`. Who
+ * vouches for a name is `vouchedBy` below.
  */
 import type { Standing } from '../../scoring/observation.ts';
 import type { Config } from '../config/config.ts';
@@ -62,7 +55,7 @@ export interface RoutedName {
    * Null unless `standing` is `encoder`, and null for reverse look-ups: reverse zones have as many owners as networks.
    */
   readonly encoder: QName | null;
-  /** The host of a public encrypted resolver that neither an allow entry nor a trusted zone covers. */
+  /** The host of a public encrypted resolver that neither an allow entry of the operator nor a trusted zone covers. */
   readonly dohEndpoint: boolean;
   /** The name belongs to this site by zone, search list or form, so private addresses in its answers are what one expects. */
   readonly ofThisSite: boolean;
@@ -142,6 +135,15 @@ export function zoneGroup(name: string): string {
 /** Names whose way is remembered for each policy: most queries repeat a name, and looking through every list takes a microsecond. */
 const REMEMBERED_WAYS = 4096;
 
+/**
+ * The kind of a name for one policy.
+ *
+ * Order: feedback names (nobody may route them), records and hosts files, the longest zone, special-use names (so what the operator wrote
+ * beats the built-ins), then the lists. A record that is an alias of a name elsewhere sends the question on: its target is classified, and
+ * later judged and paid for, as if it had been asked for. In the lists an allow entry wins over a block entry, as in Blocky and AdGuard
+ * Home. A trusted zone needs no allow entry, but a block entry below it still blocks: the operator wrote both, and the block is the more
+ * specific wish.
+ */
 export function classifyName(policy: Policy, naming: Naming, qname: QName, qtype: number): ClassifiedName {
   const ways = waysOf(policy, naming);
   const known = ways.get(qname);
@@ -196,7 +198,7 @@ function elsewhere(policy: Policy, naming: Naming, qname: QName, qtype: number):
   const answeredHere = special?.kind === 'answer' || (special?.kind === 'site' && naming.siteGroup === null);
   if (answeredHere) return local(qname, special.rcode, special.answers);
   // Apple asks for this answer where a network does not want its resolver gone around.
-  const relayRefused = policy.refuseDohEndpoints && isPrivateRelay(qname) && policy.matchAllow(qname, qtype) === null;
+  const relayRefused = policy.refuseDohEndpoints && isPrivateRelay(qname) && !isOperators(policy.matchAllow(qname, qtype));
   if (relayRefused) return local(qname, RCODE.NXDOMAIN, []);
 
   const siteGroup = special !== null || isPrivateTopLevel(qname) ? naming.siteGroup : null;
@@ -234,6 +236,10 @@ function listingOf(policy: Policy, allow: ListEntry | null, block: ListEntry | n
   return policy.unlisted === 'refuse' ? 'denied-by-default' : 'none';
 }
 
+/**
+ * Who vouches for a name, the first that does: a trusted zone, an allow entry, the table of legitimate encoders (or the form of a reverse
+ * look-up, or a top-level name that nobody can own), the table of popular domains.
+ */
 function vouchedBy(
   naming: Naming,
   qname: QName,
@@ -241,8 +247,10 @@ function vouchedBy(
   allow: ListEntry | null,
 ): Pick<RoutedName, 'standing' | 'encoder' | 'dohEndpoint'> {
   if (trusted) return { standing: 'trusted', encoder: null, dohEndpoint: false };
-  if (allow !== null) return { standing: 'allowlisted', encoder: null, dohEndpoint: false };
   const shipped = naming.shipped.match(qname);
+  // A way around this resolver is opened by its operator, and by no list that others write.
+  if (allow !== null)
+    return { standing: 'allowlisted', encoder: null, dohEndpoint: shipped?.kind === 'doh-endpoint' && !isOperators(allow) };
   if (shipped?.kind === 'encoder') return { standing: 'encoder', encoder: shipped.encoder, dohEndpoint: false };
   const dohEndpoint = shipped?.kind === 'doh-endpoint';
   if (isReverseOfAddress(qname)) return { standing: 'encoder', encoder: null, dohEndpoint };
@@ -252,6 +260,10 @@ function vouchedBy(
   // Tenants of a private suffix (`evil.github.io`) have no ICANN domain of their own and never share the landlord's popularity.
   const { icannDomain } = registrableDomain(qname);
   return { standing: icannDomain !== null && naming.popular.has(icannDomain) ? 'popular' : 'unlisted', encoder: null, dohEndpoint };
+}
+
+function isOperators(allow: ListEntry | null): boolean {
+  return allow !== null && !allow.subscribed;
 }
 
 /** An allow entry that says more than the suffix does names this very part of the site: then nothing is hidden. */

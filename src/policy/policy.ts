@@ -23,6 +23,8 @@ export interface ListEntry extends ListedPattern {
   readonly fixedLabels: number;
   /** It is for some RR types only: a refusal denies those and leaves the name. */
   readonly ofSomeTypes: boolean;
+  /** It stands on a list that others write. */
+  readonly subscribed: boolean;
 }
 
 export interface Policy {
@@ -109,7 +111,7 @@ function compilePolicy(policy: PolicyConfig, lists: NameLists): Policy {
     matchAllow: (qname, qtype) =>
       allow.match(qname) ?? (block.match(qname) === null ? lists.match('allow', qname, qtype, subscribed) : null),
     matchBlock: (qname, qtype) => block.match(qname) ?? lists.match('block', qname, qtype, subscribed),
-    dependsOnType: (qname) => lists.dependsOnType(qname, subscribed),
+    dependsOnType: (qname) => lists.dependsOnType(qname),
     stillAllows: (qname, standing) => (still === null ? standing === 'trusted' : still.match(qname) !== null),
   };
 }
@@ -119,7 +121,8 @@ function compileList(patterns: readonly ListedPattern[]): NameTrie<ListEntry> {
   for (const listed of patterns) {
     const pattern = compilePattern(listed.pattern);
     const rule = `${listed.section}: ${listed.pattern}`;
-    trie.add(pattern, { ...listed, rule, exact: pattern.kind === 'exact', fixedLabels: labelCount(pattern.base), ofSomeTypes: false });
+    const exact = pattern.kind === 'exact';
+    trie.add(pattern, { ...listed, rule, exact, fixedLabels: labelCount(pattern.base), ofSomeTypes: false, subscribed: false });
   }
   return trie;
 }

@@ -173,6 +173,19 @@ describe('an allow list', () => {
     expect(await kennel.ask('www.shop.example')).toMatchObject({ rcode: 'NOERROR' });
   });
 
+  test('opens no way around the resolver where the policy refuses those: only the operator does', async () => {
+    const hosts = ['dns.google', 'mask.icloud.com'];
+    const lists = [list('hijacked', 'allow', ...hosts.map((host) => `||${host}^`))];
+    const policy = (own: string) => `[{ name: p, match: {}, default: deny, dohEndpoints: refuse${own} }]`;
+    for (const host of hosts) {
+      const kennel = start({ policies: policy(''), lists });
+      expect(await kennel.ask(host)).toMatchObject({ rcode: 'NXDOMAIN' });
+      expect(kennel.sent).toEqual([]);
+      const opened = start({ policies: policy(`, allow: [{ section: s, owner: o, reason: r, names: ["${host}"] }]`), lists });
+      expect(await opened.ask(host)).toMatchObject({ rcode: 'NOERROR' });
+    }
+  });
+
   test('makes no name free: who writes it may have put one there for every secret', async () => {
     const names = Array.from({ length: 40 }, (_, index) => `n${index}.drop.example`);
     const kennel = start({ lists: [list('shops', 'allow', ...names.map((name) => `|${name}^`))] });
