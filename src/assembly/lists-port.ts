@@ -1,5 +1,6 @@
 /**
- * The control port's part about list subscriptions, of a running Kennel: waits for an update as long as a caller does. Looks at nothing itself.
+ * The control port's part about list subscriptions, of a running Kennel: waits for an update as long as a caller does. Looks at nothing
+ * itself.
  */
 import type { ListSummary, ListsPort } from '../control/lists-port.ts';
 import type { OpenedLists } from './lists.ts';
@@ -7,6 +8,7 @@ import type { OpenedLists } from './lists.ts';
 /** Below the patience of the verbs. */
 const ANSWER_WITHIN_MS = 10_000;
 
+/** `lists` of the running Kennel, as the control API sees them. */
 export function listsPortOf(lists: OpenedLists): ListsPort {
   const summaries = (): readonly ListSummary[] => lists.status().map(({ failures: _failures, ...status }) => status);
   return {

@@ -38,6 +38,7 @@ export interface PreparedWith {
   readonly clock: Clock;
 }
 
+/** Reads and opens what `config` needs, in place of `before`; on a failure `before` stays as it is. */
 export async function prepareNext(
   config: Config,
   before: { readonly config: Config; readonly groups: OpenedGroups },

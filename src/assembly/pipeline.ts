@@ -71,6 +71,7 @@ export interface ConfigParts {
   readonly inFlight: Pipeline['inFlight'];
 }
 
+/** Opened once, by the config of the start. */
 export function openLastingParts(
   config: Config,
   storage: Storage,

@@ -13,6 +13,7 @@ import { hashKeyOf } from './pipeline.ts';
 /** Secrets are hashed under another part of the state folder's key than names are. */
 const SECRETS_KEY_OFFSET = 16;
 
+/** Those of the config together with those that were added while running. A file that cannot be read is an error. */
 export function openSecrets(config: Config, storage: Storage, log: Logger, clock: Clock): OpenSecrets {
   const fromConfig = readConfigured(config.secrets);
   if ('problem' in fromConfig) return { kind: 'error', message: fromConfig.problem };

@@ -1,12 +1,7 @@
 /**
- * The answer cache: bounded in entries and octets. Owns storage, flushing and eviction; how long an answer lives is
- * `answer-lifetime.ts`, what it means for a session is decided afresh for every query (verdicts are not cached), and when an answer past
- * its end is served is `pipeline/serve-stale.ts`.
- *
- * What has expired is evicted first, longest expired before others. Among the rest eviction is SIEVE (Zhang et al., NSDI 2024): one
- * queue in order of arrival, one hand. Instead of one bit an entry has two, as in S3-FIFO (Yang et al., SOSP 2023): a flood of names
- * that are each asked twice must not count as much as names in use. Looking changes nothing, because refused queries and `explain` look
- * too; only `touch`, called where an entry is served, counts.
+ * The answer cache: bounded in entries and octets. Owns storage, flushing and eviction; how long an answer lives is `answer-lifetime.ts`,
+ * what it means for a session is decided afresh for every query (verdicts are not cached), and when an answer past its end is served is
+ * `pipeline/serve-stale.ts`.
  */
 import { ExpiryQueue } from '../../scoring/meter/expiry-queue.ts';
 import type { AnswerCache, CachedAnswer, UpstreamResponse } from '../pipeline/ports.ts';
@@ -133,7 +128,14 @@ class StoredAnswer implements ExpiredAnswer {
   }
 }
 
-/** An empty cache. Times passed to it are monotonic milliseconds. */
+/**
+ * An empty cache. Times passed to it are monotonic milliseconds.
+ *
+ * What has expired is evicted first, longest expired before others. Among the rest eviction is SIEVE (Zhang et al., NSDI 2024): one queue
+ * in order of arrival, one hand. Instead of one bit an entry has two, as in S3-FIFO (Yang et al., SOSP 2023): a flood of names that are
+ * each asked twice must not count as much as names in use. Looking changes nothing, because refused queries and `explain` look too; only
+ * `touch`, called where an entry is served, counts.
+ */
 export function createAnswerCache(initialLimits: AnswerCacheLimits): BoundedAnswerCache {
   let limits = withDefaults(initialLimits);
   /** By group, type and name. Not by one text of all three: the hash of a name is kept with it, that of a new text is made anew. */

@@ -14,6 +14,7 @@ export interface Isolation {
   readonly policies: readonly { readonly name: string; readonly isolateCache: boolean }[];
 }
 
+/** `of` gives the same text for the same policy and group each time: it is asked with every query. */
 export function cachePartitions(config: Isolation): CachePartitions {
   const isolated = new Map<string, Map<string, string>>();
   for (const { name, isolateCache } of config.policies) {

@@ -1,7 +1,6 @@
 /**
  * Collects what is wrong with a config file, each with its path and place, so that all of it can be told at once.
  */
-
 import type { Reading } from './values.ts';
 import { type Path, type Position, pathText } from './yaml-source.ts';
 

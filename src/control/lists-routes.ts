@@ -6,6 +6,7 @@ import { fail } from './error-reply.ts';
 import type { ListsPort } from './lists-port.ts';
 import { type ListsUpdateView, type ListsView, listView } from './views.ts';
 
+/** `GET /v1/lists` and `POST /v1/lists/update`. */
 export function addLists(app: FastifyInstance, port: ListsPort): void {
   app.get('/v1/lists', async () => ({ lists: port.lists().map(listView) }) satisfies ListsView);
   app.post<{ Body: unknown }>('/v1/lists/update', async (request, reply) => {

@@ -13,6 +13,7 @@ const OLDEST_SCHEMA = 20;
 const NEWEST_SCHEMA = 29;
 const MEGABYTE = 1024 * 1024;
 
+/** `text`: the file. Never throws; what is no AdGuardHome.yaml is a failure. */
 export function importAdGuardHome(text: string): ImportResult {
   const read = readYamlSource(text);
   if (read.kind === 'failed') return { kind: 'failed', message: `not readable as YAML: ${read.message}` };

@@ -2,7 +2,6 @@
  * Blocky's config.yml into a Kennel config, with the older names of its keys (`upstream`, `blackLists`, `whiteLists`, `hostsFile.filePath`).
  * Addresses and passwords of databases are never copied.
  */
-
 import { RECORD_TYPES } from '../config/config.ts';
 import { DEFAULT_QTYPES } from '../config/policy-section.ts';
 import { canonicalAddress } from '../policy/address-set.ts';
@@ -11,6 +10,7 @@ import { Draft, type ImportResult } from './draft.ts';
 import { readYamlSource, type Source } from './source.ts';
 import { durationText, prefixOf, secondsOf } from './spellings.ts';
 
+/** `text`: the file. Never throws; what is no config of Blocky is a failure. */
 export function importBlocky(text: string): ImportResult {
   const read = readYamlSource(text);
   if (read.kind === 'failed') return { kind: 'failed', message: `not readable as YAML: ${read.message}` };

@@ -26,6 +26,7 @@ const COSMETIC = /#@?[$?%]{0,2}#|\$@?\$/;
 /** The same at the start of a line, where `####` is a comment. */
 const COSMETIC_AT_START = /^#@?[$?%]{0,2}#[^#\s]/;
 
+/** Reads a list line by line; lines are independent of each other. */
 export function adblockReader(kind: ListKind, sink: RuleSink): LineReader {
   return (written, line) => {
     const text = written.trimStart();

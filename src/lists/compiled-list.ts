@@ -2,11 +2,6 @@
  * A list as queries ask it: up to sixteen million rules in flat arrays, found by open addressing over keyed hashes of the name and its
  * parents and confirmed octet by octet, so no hash ever decides. Owns look-up, precedence and the layout of a rule; building is
  * `compiled-builder.ts`.
- *
- * Of the rules that cover a name the most specific decides, by the length of its base; a rule for the name alone comes before one
- * for the name and all below. In a list with `@@` or `$important` that holds within each rank only: an important exception beats an
- * important rule, that an exception, that a rule. In a response policy zone the closest name with a record, or the wildcard
- * there, decides, or nothing does (RFC 4592), as in the name servers the zone was written for.
  */
 import { isAtOrBelow, labelCount, type QName, toPresentation } from '../wire/name.ts';
 import type { NameProbe } from './list-hash.ts';
@@ -65,6 +60,12 @@ export interface CompiledEntry {
 /** A name has at most 127 labels. */
 const LABEL_COUNTS = 128;
 
+/**
+ * Of the rules that cover a name the most specific decides, by the length of its base; a rule for the name alone comes before one for the
+ * name and all below. In a list with `@@` or `$important` that holds within each rank only: an important exception beats an important
+ * rule, that an exception, that a rule. In a response policy zone the closest name with a record, or the wildcard there, decides, or
+ * nothing does (RFC 4592), as in the name servers the zone was written for.
+ */
 export class CompiledList {
   readonly parts: CompiledParts;
   /** Whether any rule is for some RR types only: then a match without the type, or one remembered for another type, may differ. */

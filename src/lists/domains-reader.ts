@@ -9,6 +9,7 @@ import { readHostsLine, wordsOf } from './hosts-reader.ts';
 import { readListName, whyNotAName } from './list-name.ts';
 import { type LineReader, type ListKind, plainRule, type Reading, type RuleSink, tell } from './list-rule.ts';
 
+/** Reads a list line by line; lines are independent of each other. */
 export function domainsReader(kind: ListKind, sink: RuleSink): LineReader {
   return (text, line) => {
     // Headers of lists that are published in several formats.

@@ -19,6 +19,7 @@ export interface SniffingReader {
   end(): Sniffed;
 }
 
+/** `format`: as the config says, `auto` to tell it from the first octets. What is found goes to `sink`. */
 export function openListReader(format: ListFormat, kind: ListKind, sink: RuleSink): SniffingReader {
   /** Octets kept until there are enough to tell the format. */
   let start: Uint8Array[] = [];

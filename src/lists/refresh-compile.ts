@@ -9,8 +9,7 @@ import type { CompiledList } from './compiled-list.ts';
 import type { NameHasher } from './list-hash.ts';
 import type { CompileOrder, CompileReport } from './refresh-worker.ts';
 
-/** Compiles the octets of a list off the main thread. Never rejects: a thread that dies is a refusal like a list that is
- * none. `signal` ends it. */
+/** Compiles the octets of a list off the main thread. Never rejects: a thread that dies is a refusal, as no list is. `signal` ends it. */
 export type CompileInBackground = (list: ListConfig, octets: Uint8Array, signal: AbortSignal) => Promise<CompiledCopy>;
 
 export type CompiledCopy =

@@ -1,12 +1,7 @@
 /**
  * Response policy zones as zone files (RFC 1035 §5; draft-vixie-dnsop-dns-rpz-00): QNAME triggers whose action is NXDOMAIN (`CNAME .`),
- * NODATA (`CNAME *.`), DROP, or a sinkhole address are rules; `rpz-passthru.` and an alias to the trigger itself are exceptions. `*.x`
- * covers what is below `x` and not `x`, as far as no other record of the zone is closer (RFC 4592): beside `*.x` a record at `a.x`,
- * whatever it says, takes `a.x` and all below it away. Names without a record of their own, which only have others below them, do
- * not count: to name servers some of them do. How a blocked name is answered is the policy's, not the zone's.
- *
- * Data of the zone's own (a walled garden, safe search) is not applied: Kennel answers nothing that a list has made up, and to block
- * the name instead would do what nobody wrote. Triggers by address and by name server are not applied either.
+ * NODATA (`CNAME *.`), DROP, or a sinkhole address are rules; `rpz-passthru.` and an alias to the trigger itself are exceptions. How a
+ * blocked name is answered is the policy's, not the zone's.
  */
 import { fromPresentation, isAtOrBelow, labelsOf, MAX_NAME_OCTETS, type QName, ROOT } from '../wire/name.ts';
 import { isSinkhole } from './hosts-reader.ts';
@@ -51,6 +46,14 @@ const ZONE_TYPES: ReadonlySet<string> = new Set([
 ]);
 const OTHER_TRIGGERS: ReadonlySet<string> = new Set(['rpz-ip', 'rpz-client-ip', 'rpz-nsip', 'rpz-nsdname']);
 
+/**
+ * Reads a zone line by line. `*.x` covers what is below `x` and not `x`, as far as no other record of the zone is closer (RFC 4592):
+ * beside `*.x` a record at `a.x`, whatever it says, takes `a.x` and all below it away. Names without a record of their own, which only
+ * have others below them, do not count: to name servers some of them do.
+ *
+ * Data of the zone's own (a walled garden, safe search) is not applied: Kennel answers nothing that a list has made up, and to block the
+ * name instead would do what nobody wrote. Triggers by address and by name server are not applied either.
+ */
 export function rpzReader(kind: ListKind, sink: RuleSink): LineReader {
   const zone = new ZoneLines(kind, sink);
   return (text, line) => zone.read(text, line);

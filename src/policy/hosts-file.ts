@@ -2,7 +2,6 @@
  * Hosts files (hosts(5)) as names that are answered here: text to addresses and pointers. Pure; which files there are and when they
  * are read again is `assembly/hosts-files.ts`. Long lists of unwanted names belong to `lists`, which keep them in far less memory.
  */
-
 import { RRCLASS, RRTYPE } from '../wire/codes.ts';
 import { isAtOrBelow, labelCount, type QName, requireName, toOctets } from '../wire/name.ts';
 import { addressRecord } from '../wire/rdata.ts';

@@ -1,11 +1,6 @@
 /**
- * Names answered from the config's records and from hosts files: RDATA written once at start, wildcards and aliases followed.
- * Reading and checking their texts is the config's work; a text that fails here is a bug.
- *
- * In order: a record of exactly this name, a hosts file, a wildcard. There is no zone around a record, so what lies above and beside it
- * goes the way of all names. A wildcard is different: with `*.home.example` every name below `home.example` is answered here,
- * by the rules of RFC 4592. Where the name has a closer encloser than `home.example` (`nas.home.example` has a record, and
- * `x.nas.home.example` is asked), the wildcard does not apply and the name does not exist. A forward zone below `home.example` is cut out.
+ * Names answered from the config's records and from hosts files: RDATA written once at start, wildcards and aliases followed. Reading and
+ * checking their texts is the config's work; a text that fails here is a bug.
  */
 import type { RecordConfig } from '../config/config.ts';
 import { RCODE, RRCLASS, RRTYPE } from '../wire/codes.ts';
@@ -37,6 +32,12 @@ export type LocalAnswer =
 /** What is here for a name: its records, of all types, or the knowledge that there is no such name. */
 type Found = { readonly exists: true; readonly records: readonly ResourceRecord[] } | { readonly exists: false };
 
+/**
+ * In order: a record of exactly this name, a hosts file, a wildcard. There is no zone around a record, so what lies above and beside it
+ * goes the way of all names. A wildcard is different: with `*.home.example` every name below `home.example` is answered here, by the rules
+ * of RFC 4592. Where the name has a closer encloser than `home.example` (`nas.home.example` has a record, and `x.nas.home.example` is
+ * asked), the wildcard does not apply and the name does not exist. A forward zone below `home.example` is cut out.
+ */
 export class LocalRecords {
   readonly #byName = new Map<QName, ResourceRecord[]>();
   /** By the name below which the wildcard stands; owners are filled in for each question. */

@@ -11,8 +11,8 @@ export interface NameLists {
    * a block list excepts (`@@`, `rpz-passthru`) is no match of that list and vouches for nothing.
    */
   match(kind: 'allow' | 'block', qname: QName, qtype: number, lists: ReadonlySet<string> | null): ListEntry | null;
-  /** Whether `match` may say something else about this name for another type. */
-  dependsOnType(qname: QName, lists: ReadonlySet<string> | null): boolean;
+  /** Whether `match` may say something else about this name for another type, whichever lists are asked. */
+  dependsOnType(qname: QName): boolean;
 }
 
 /** No subscriptions. */

@@ -2,7 +2,6 @@
  * Cuts a stream of octets into lines and hands each, with its number, to the reader of a log format.
  * Owns the bound on a line; what a line says is the format's.
  */
-
 import type { RecordingReader, RecordingSink } from './recording-reader.ts';
 import type { ReplayQuery } from './replay.ts';
 

@@ -1,11 +1,6 @@
 /**
  * The schedule by which Kennel itself asks again for names of scopes whose budget is spent, so that a name that worked goes on working.
  * Owns what is kept and when it is due; what may be kept is `pipeline/plan-keeping.ts`'s work, sending `pipeline/refresh-kept.ts`'s.
- *
- * A kept pair (name, type) is asked in an order and at times that follow from what was charged, from the answers and from when its
- * scope was begun. What clients ask meanwhile changes nothing, so it costs no bits. The begin is a client's to choose: of N queries it
- * tells log2 N bits, as the time of any query does, and a scope begins once a day at most unless its budget refills or new pairs
- * are paid for.
  */
 import type { Budgets } from '../../scoring/observation.ts';
 import type { QName } from '../wire/name.ts';
@@ -84,7 +79,13 @@ interface Kept<Answer> extends KeptQuestion {
 
 export type KeptPair<Answer> = Readonly<Kept<Answer>>;
 
-/** All kept names. Times are monotonic milliseconds. */
+/**
+ * All kept names. Times are monotonic milliseconds.
+ *
+ * A kept pair (name, type) is asked in an order and at times that follow from what was charged, from the answers and from when its scope
+ * was begun. What clients ask meanwhile changes nothing, so it costs no bits. The begin is a client's to choose: of N queries it tells
+ * log2 N bits, as the time of any query does, and a scope begins once a day at most unless its budget refills or new pairs are paid for.
+ */
 export class KeptNames<Answer> {
   /** In the order in which they were begun, which is that of first sending. */
   readonly #pairs = new Map<string, Kept<Answer>>();

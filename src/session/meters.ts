@@ -1,6 +1,7 @@
 /**
- * The leak meters around a session: one code per session and parent, one per session over all unlisted parents, one per parent over
- * the fleet. The addresses of an IPv6 network that one host may pick from share the first two. Owns weights, refills and leases; the code itself is `scoring/meter/leak-meter.ts`.
+ * The leak meters around a session: one code per session and parent, one per session over all unlisted parents, one per parent over the
+ * fleet. The addresses of an IPv6 network that one host may pick from share the first two. Owns weights, refills and leases; the code
+ * itself is `scoring/meter/leak-meter.ts`.
  *
  * Bits are leased: the store is told a block is spent before a bit of it is spent, so a crash can only over-count.
  */

@@ -52,6 +52,7 @@ const FAILURE_RCODES = new Set<number>([RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOT
 /** About the message that Kennel has made, not about what the client asked: to the client it is a SERVFAIL. */
 const BETWEEN_US_RCODES = new Set<number>([RCODE.FORMERR, RCODE.NOTIMP, RCODE.BADVERS, RCODE.BADCOOKIE]);
 
+/** Whether an answer with this RCODE sends the question on to the next upstream. */
 export function isFailure(rcode: number): boolean {
   return FAILURE_RCODES.has(rcode);
 }

@@ -65,6 +65,7 @@ export const NO_GUARDS: ForgeryGuards = {
   judgeStream: () => 'believed',
 };
 
+/** The guards of one upstream, by the config. */
 export function createForgeryGuards(settings: GuardSettings, random16: Random16, clock: Clock): ForgeryGuards {
   return new Guards(settings, random16, clock);
 }

@@ -22,6 +22,7 @@ const MAX_WAITING = 10_000;
 const MAX_MOVES = 1;
 const MAX_MOVES_WITH_PROGRESS = 2;
 
+/** Opens nothing before its first question. `ca`: PEM of authorities to trust in place of the built-in ones. */
 export function createHttpsUpstream(url: PinnedUpstream, clock: Clock, ca: string | null): Upstream {
   const peer = certified(url);
   const dialer = new TlsDialer(peer, ca, clock, 'h2');

@@ -33,6 +33,7 @@ const MAX_MOVES_WITH_PROGRESS = 2;
 /** BADCOOKIE over TCP, or two forms of a question that are refused: asked once more. */
 const MAX_REPEATS = 2;
 
+/** Opens nothing before the first query. */
 export function createTcpPool({ kind, random16, secondChanceAlone }: TcpPoolOptions): TcpPool {
   const connections = new Set<TcpConnection>();
   let current: TcpConnection | null = null;

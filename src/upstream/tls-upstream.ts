@@ -24,6 +24,7 @@ export const MAX_TLS_CONNECTION_AGE_MS = 600_000;
 /** Shorter than what servers allow (RFC 7858 §3.4; Unbound 30 s), so that seldom a question meets a connection that is being closed. */
 export const MAX_TLS_IDLE_MS = 10_000;
 
+/** Opens nothing before its first question. `ca`: PEM of authorities to trust in place of the built-in ones. */
 export function createTlsUpstream(url: PinnedUpstream, clock: Clock, random16: Random16, ca: string | null): Upstream {
   const peer = certified(url);
   const dialer = new TlsDialer(peer, ca, clock, null);

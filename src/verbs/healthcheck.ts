@@ -1,7 +1,6 @@
 /**
  * `kennel healthcheck`: exit code 0 when the running server is ready. For HEALTHCHECK lines and scripts: needs no token.
  */
-
 import { callControl } from '../control/client.ts';
 import type { Readiness } from '../control/control-port.ts';
 import { plainText } from '../telemetry/plain-text.ts';

@@ -28,6 +28,7 @@ type Read<T> = { readonly value: T } | { readonly problem: string };
 
 const FROM_TEXT: Readonly<Record<string, (text: string) => ImportResult>> = { adguardhome: importAdGuardHome, blocky: importBlocky };
 
+/** Runs the verb; returns the exit code. */
 export async function run(args: readonly string[], io: VerbIo): Promise<number> {
   const parsed = parseVerb(args, { out: { type: 'string' }, json: { type: 'boolean', default: false } });
   if (parsed.kind === 'wrong') return wrongUsage(io, usage, parsed.message);

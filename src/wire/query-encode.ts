@@ -2,7 +2,6 @@
  * The query to an upstream, built from nothing but a canonical name and a type: no octet of the client's packet gets in.
  * Flags and EDNS follow from the upstream and its transport alone, so they carry no information of a client outwards.
  */
-
 import { EDNS_OPTION, RRCLASS } from './codes.ts';
 import { EDNS_UDP_PAYLOAD_OCTETS, OPTION_HEAD_OCTETS, PLAIN_OPT_OCTETS, writeOpt, writeOptionHead } from './edns.ts';
 import { FLAG, HEADER_OCTETS, QUESTION_TAIL_OCTETS } from './header.ts';
