@@ -25,6 +25,12 @@ export function sessionKeyOf(address: string, prefixes: PrefixLengths): SessionK
   return `${network.toString()}/${length}`;
 }
 
+/** The address of a session key, or the first of its prefix. */
+export function addressOf(key: SessionKey): string {
+  const slash = key.indexOf('/');
+  return slash < 0 ? key : key.slice(0, slash);
+}
+
 /** What one IPv6 host is usually given to choose addresses from (RFC 7421). */
 export const HOST_NETWORK_BITS = 64;
 
