@@ -74,6 +74,8 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
     addSecret: (secret, actor) => kennel.secrets.add(secret, actor),
     removeSecret: (name, actor) => kennel.secrets.remove(name, actor),
 
+    decisions: (filter) => storage.decisions.recent(filter),
+
     reload: () => kennel.reload('api'),
 
     flushCache: (what) => {
@@ -94,14 +96,19 @@ export function controlPortOf(kennel: RunningKennel, version: string, control: s
       const details = {
         listeners: kennel.dns.map(addressAndPort).join(', '),
         mode: kennel.config.mode,
-        storage: toldAlarms.length === 0 ? 'ok' : toldAlarms.join('; '),
+        storage: okUnless(toldAlarms),
         upstreams: dead.length === 0 ? 'ok' : `down: ${dead.map((upstream) => upstream.url).join(', ')}`,
         // The config before it goes on, so this is no reason to be taken out of service either.
         config: failure === null ? 'ok' : `the last reload failed: ${failure.join('; ')}`,
+        ...(kennel.config.lists.length === 0 ? {} : { lists: okUnless(kennel.lists.alarms()) }),
       };
       return { ready: storageAlarms.length === 0, details };
     },
 
     metrics: () => kennel.metrics.text(),
   };
+}
+
+function okUnless(alarms: readonly string[]): string {
+  return alarms.length === 0 ? 'ok' : alarms.join('; ');
 }

@@ -116,6 +116,12 @@ function settingsText(planned: PlannedGroup, { randomCase, cookies, ca }: Upstre
 /** Far more than all authorities of the public web together (Mozilla's list is about 250 kB). */
 const MAX_CA_OCTETS = 4 * 1024 * 1024;
 
+/** What is wrong with the file of `forwarding.caFile`, or null. */
+export function caFileProblem(config: Config): string | null {
+  const options = upstreamOptions(config);
+  return 'problem' in options ? options.problem : null;
+}
+
 function upstreamOptions({ forwarding }: Config): UpstreamOptions | { readonly problem: string } {
   const { randomCase, cookies, caFile } = forwarding;
   const ca = caFile === null ? null : readAuthorities(caFile);

@@ -14,9 +14,10 @@ const FIXED: Readonly<Record<string, (config: Config) => unknown>> = {
   'sessions.prefixLengths': (config) => config.sessions.prefixLengths,
 };
 
-/** Files whose content takes effect with a reload of the config that names them. Lists and hosts files are looked after elsewhere. */
-export function filesReadWith({ forwarding, serverCookies, secrets }: Config): readonly string[] {
-  return [forwarding.caFile, serverCookies.secretFile, ...secrets.map(({ file }) => file)].filter((path) => path !== null);
+/** Files whose content takes effect with a reload of the config that names them. Hosts files are looked after elsewhere. */
+export function filesReadWith({ forwarding, serverCookies, secrets, lists }: Config): readonly string[] {
+  const ofLists = lists.map(({ source }) => (source.kind === 'file' ? source.path : null));
+  return [forwarding.caFile, serverCookies.secretFile, ...secrets.map(({ file }) => file), ...ofLists].filter((path) => path !== null);
 }
 
 /** The keys that differ and only take effect with a restart. */

@@ -10,6 +10,7 @@ import { controlText } from '../config/values.ts';
 import { isLoopback } from '../policy/address-set.ts';
 import { addCache } from './cache-routes.ts';
 import type { ControlPort, SecretResult } from './control-port.ts';
+import { addDecisions } from './decisions-routes.ts';
 import { fail } from './error-reply.ts';
 import { isOwnHost } from './host-check.ts';
 import { addLists } from './lists-routes.ts';
@@ -79,6 +80,7 @@ export async function openControlApi(options: ControlApiOptions): Promise<Contro
   addRelease(app, options.port);
   addSecrets(app, options);
   addCache(app, options.port);
+  addDecisions(app, options.port);
   addReload(app, options.port);
   addLists(app, options.port);
   addErrors(app, options);

@@ -2,7 +2,7 @@
  * What the control API needs from the running resolver, as one interface; `kennel-control.ts` implements it. Times are wall-clock
  * milliseconds here and ISO 8601 text on the wire (`views.ts`). No HTTP, no socket.
  */
-import type { Explanation, Mode, QuarantineChange, QuarantineRecord } from '../pipeline/ports.ts';
+import type { DecisionRecord, Explanation, Mode, QuarantineChange, QuarantineRecord, VerdictKind } from '../pipeline/ports.ts';
 import type { ListsPort } from './lists-port.ts';
 import type { ReloadView } from './views.ts';
 
@@ -105,6 +105,14 @@ export type ReloadResult =
   /** Nothing has changed. */
   | { readonly kind: 'failed'; readonly messages: readonly string[] };
 
+/** Which decisions are wanted. */
+export interface DecisionFilter {
+  readonly session?: string;
+  /** Those whose verdict, or whose would-verdict, is one of these. */
+  readonly verdicts?: readonly VerdictKind[];
+  readonly limit: number;
+}
+
 export interface Readiness {
   readonly ready: boolean;
   /** Part (`listeners`, `upstreams`, `storage`, …) and how it is. */
@@ -132,6 +140,8 @@ export interface ControlPort extends ListsPort {
   removeSecret(name: string, actor: string): SecretResult;
   /** Takes on the config as it is now, or changes nothing. */
   reload(): Promise<ReloadResult>;
+  /** What was written down, newest first. Rejects when the disk does not give it. */
+  decisions(filter: DecisionFilter): Promise<readonly DecisionRecord[]>;
   flushCache(what: FlushRequest): FlushResult;
   ready(): Readiness;
   /** Prometheus' text form 0.0.4. */

@@ -2,7 +2,7 @@
  * The JSON that the control API sends and the verbs print: the port's shapes with times as ISO 8601 text.
  * A contract with scripts; nothing is computed here.
  */
-import type { QuarantineChange, QuarantineRecord } from '../pipeline/ports.ts';
+import type { DecisionRecord, QuarantineChange, QuarantineRecord } from '../pipeline/ports.ts';
 import type { SecretSummary, SessionDetail, SessionSummary, Status } from './control-port.ts';
 import type { ListSummary } from './lists-port.ts';
 
@@ -34,6 +34,11 @@ export interface ReloadView {
   readonly warnings: readonly string[];
 }
 
+export type DecisionView = Omit<DecisionRecord, 'atMs'> & { readonly at: string };
+export interface DecisionsView {
+  readonly decisions: readonly DecisionView[];
+}
+
 export interface FlushView {
   /** How many answers were forgotten. */
   readonly flushed: number;
@@ -41,6 +46,10 @@ export interface FlushView {
 
 export interface ErrorView {
   readonly error: { readonly code: string; readonly message: string };
+}
+
+export function decisionView({ atMs, ...decision }: DecisionRecord): DecisionView {
+  return { ...decision, at: isoTime(atMs) };
 }
 
 export function quarantineView({ atMs, expiresAtMs, ...record }: QuarantineRecord): QuarantineView {

@@ -1,6 +1,8 @@
 /**
  * `kennel check-config`: every error of a config file at once, with its place; with `--json` the config in effect.
  */
+import { secretFileProblem } from '../assembly/server-cookies.ts';
+import { caFileProblem } from '../assembly/upstream-groups.ts';
 import { configHash } from '../config/config.ts';
 import { jsonSchema } from '../config/schema.ts';
 import { loadConfig } from './load-config.ts';
@@ -24,17 +26,22 @@ export async function run(args: readonly string[], io: VerbIo): Promise<number> 
     return 0;
   }
   const loaded = loadConfig({ config: file }, io.env);
-  if (loaded.kind === 'failed') {
-    for (const message of loaded.messages) io.stderr.write(`${message}\n`);
-    if (json) io.stdout.write(`${JSON.stringify({ ok: false, errors: loaded.messages })}\n`);
-    return 2;
-  }
+  if (loaded.kind === 'failed') return refuse(loaded.messages, json, io);
   for (const warning of loaded.warnings) io.stderr.write(`warning: ${warning}\n`);
   const { config } = loaded;
+  // `serve` would end with these too.
+  const unreadable = [caFileProblem(config), secretFileProblem(config.serverCookies)].filter((problem) => problem !== null);
+  if (unreadable.length > 0) return refuse(unreadable, json, io);
   if (json) io.stdout.write(`${JSON.stringify({ ok: true, hash: configHash(config), config }, null, 2)}\n`);
   else
     io.stdout.write(
       `${file ?? 'the default config'} is usable: ${config.mode} mode, ${config.policies.length} ${config.policies.length === 1 ? 'policy' : 'policies'}\n`,
     );
   return 0;
+}
+
+function refuse(messages: readonly string[], json: boolean, io: VerbIo): number {
+  for (const message of messages) io.stderr.write(`${message}\n`);
+  if (json) io.stdout.write(`${JSON.stringify({ ok: false, errors: messages })}\n`);
+  return 2;
 }

@@ -27,7 +27,7 @@ export const usage = `kennel serve [--config FILE] [--listen ADDR:PORT]… [--up
 Runs the resolver. Without a config file: 127.0.0.1:5300 (UDP and TCP), observe mode, the upstreams of the system's resolv.conf,
 the control API on 127.0.0.1:8053, state under the XDG state folder.
 
-  --config FILE     YAML; see the README. Read again when it changes, on SIGHUP and by "kennel reload"
+  --config FILE     YAML; docs/configuration.md has every key. Read again when it changes, on SIGHUP and by "kennel reload"
   --listen A:P      listen here instead, may be repeated
   --upstream URL    udp://IP, tcp://IP, tls://NAME@IP or https://NAME/PATH@IP, may be repeated
   --mode MODE       observe: note what would be refused. enforce: refuse it

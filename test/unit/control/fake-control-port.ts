@@ -3,6 +3,7 @@
  */
 import type {
   ControlPort,
+  DecisionFilter,
   Readiness,
   ReloadResult,
   SecretResult,
@@ -10,7 +11,8 @@ import type {
   SessionDetail,
 } from '../../../src/control/control-port.ts';
 import type { ListSummary, UpdateListsResult } from '../../../src/control/lists-port.ts';
-import type { Explanation, QuarantineChange, QuarantineRecord } from '../../../src/pipeline/ports.ts';
+import type { DecisionRecord, Explanation, QuarantineChange, QuarantineRecord } from '../../../src/pipeline/ports.ts';
+import { sampleDecision } from '../storage/sample-records.ts';
 
 const AT_MS = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 
@@ -153,6 +155,13 @@ export class FakeControlPort implements ControlPort {
   }
 
   flushes: unknown[] = [];
+
+  readonly asked: DecisionFilter[] = [];
+
+  async decisions(filter: DecisionFilter): Promise<readonly DecisionRecord[]> {
+    this.asked.push(filter);
+    return [sampleDecision('d-1', { atMs: AT_MS })];
+  }
 
   flushCache(what: Parameters<ControlPort['flushCache']>[0]): ReturnType<ControlPort['flushCache']> {
     this.flushes.push(what);
