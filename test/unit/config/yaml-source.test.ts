@@ -37,9 +37,16 @@ describe('hostile or broken YAML is refused', () => {
     expect(performance.now() - started).toBeLessThan(2000);
   });
   test('a mapping of many keys costs no more than its length', () => {
-    const started = performance.now();
-    expect(problemsOf(Array.from({ length: 30_000 }, (_, i) => `k${i}: 1`).join('\n'))).toEqual([]);
-    expect(performance.now() - started).toBeLessThan(5000);
+    const costMs = (keys: number): number => {
+      const text = Array.from({ length: keys }, (_, i) => `k${i}: 1`).join('\n');
+      const startedMs = performance.now();
+      expect(problemsOf(text)).toEqual([]);
+      return performance.now() - startedMs;
+    };
+    // Ten times the keys cost a hundred times as much where each is compared with all others; the machine's speed drops out.
+    costMs(3_000);
+    const few = Math.min(...[1, 2, 3].map(() => costMs(3_000)));
+    expect(costMs(30_000)).toBeLessThan(50 * few);
   });
   test('a file over the limit is not parsed', () => {
     expect(problemsOf(`a: ${'x'.repeat(MAX_TEXT_OCTETS)}`)).toEqual([`1:1 : the file is larger than ${MAX_TEXT_OCTETS} bytes`]);
