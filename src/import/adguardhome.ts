@@ -5,7 +5,7 @@
 import { DEFAULT_QTYPES } from '../config/policy-section.ts';
 import { canonicalAddress, isPrivate } from '../policy/address-set.ts';
 import { bracketed } from '../wire/address.ts';
-import { Draft, type ImportResult } from './draft.ts';
+import { Draft, type ImportResult, quoted } from './draft.ts';
 import { readYamlSource, type Source } from './source.ts';
 import { durationText, prefixOf, secondsOf } from './spellings.ts';
 
@@ -96,22 +96,13 @@ function readPerDomain(draft: Draft, domains: string, servers: string, path: str
       .map((text) => ({ text, path })),
   );
   for (const domain of domains.split('/')) {
-    if (domain === '') readUnqualified(draft, upstreams, path);
+    // `[//]upstream`: names without a dot.
+    if (domain === '') draft.serversOfUnqualified(upstreams, path);
     else if (domain.startsWith('*.')) {
       draft.note(path, `${domain}: a zone holds its own name too`);
       draft.zone(domain.slice(2), upstreams, path);
     } else draft.zone(domain, upstreams, path);
   }
-}
-
-/** `[//]upstream`: names without a dot. */
-function readUnqualified(draft: Draft, upstreams: readonly string[], path: string): void {
-  const known = draft.config.lanUpstreams ?? [];
-  if (upstreams.length > 0) draft.config.lanUpstreams = [...new Set([...known, ...upstreams])];
-  draft.note(
-    path,
-    'servers for names without a dot have become lanUpstreams, which are asked for private reverse names and home.arpa as well',
-  );
 }
 
 function readStrategy(draft: Draft, dns: Source): 'fastest' | null {
@@ -169,7 +160,7 @@ function readClientsServed(draft: Draft, dns: Source): void {
 function prefixes(draft: Draft, written: readonly { readonly text: string; readonly path: string }[]): string[] {
   return written.flatMap(({ text, path }) => {
     const prefix = prefixOf(text);
-    if (prefix === null) draft.note(path, `${JSON.stringify(text.slice(0, 100))} is left out: Kennel knows clients by IP address`);
+    if (prefix === null) draft.note(path, `${quoted(text)} is left out: Kennel knows clients by IP address`);
     return prefix ?? [];
   });
 }
@@ -257,8 +248,7 @@ function readLists(draft: Draft, lists: Source, kind: 'block' | 'allow', refresh
     const url = list.at('url').text();
     const name = list.at('name').text() ?? '';
     list.ignore('id');
-    if (list.at('enabled').boolean() === false)
-      draft.note(list.path, `the list ${JSON.stringify(name.slice(0, 100))} was switched off and is left out`);
+    if (list.at('enabled').boolean() === false) draft.note(list.path, `the list ${quoted(name)} was switched off and is left out`);
     else if (url !== null) draft.list(kind, name, url, list.path, refreshSeconds);
   }
 }

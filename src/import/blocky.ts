@@ -6,7 +6,7 @@ import { RECORD_TYPES } from '../config/config.ts';
 import { DEFAULT_QTYPES } from '../config/policy-section.ts';
 import { canonicalAddress } from '../policy/address-set.ts';
 import { bracketed } from '../wire/address.ts';
-import { Draft, type ImportResult } from './draft.ts';
+import { Draft, type ImportResult, quoted } from './draft.ts';
 import { readYamlSource, type Source } from './source.ts';
 import { durationText, prefixOf, secondsOf } from './spellings.ts';
 
@@ -39,11 +39,11 @@ function readListeners(draft: Draft, source: Source): void {
   const listeners = ports.flatMap(({ text, path }) =>
     text.split(',').flatMap((one) => {
       const [, host = '', port = ''] = /^(?:(.*):)?(\d{1,5})$/.exec(one.trim()) ?? [];
-      if (port === '') draft.note(path, `${JSON.stringify(one.slice(0, 100))} is left out: it is no port or address with a port`);
+      if (port === '') draft.note(path, `${quoted(one)} is left out: it is no port or address with a port`);
       if (port === '') return [];
       if (host === '') return [`0.0.0.0:${port}`, `[::]:${port}`];
       const address = canonicalAddress(host.replace(/^\[|\]$/g, ''));
-      if (address === null) draft.note(path, `${JSON.stringify(one.slice(0, 100))} is left out: Kennel listens on IP addresses`);
+      if (address === null) draft.note(path, `${quoted(one)} is left out: Kennel listens on IP addresses`);
       return address === null ? [] : [`${bracketed(address)}:${port}`];
     }),
   );
@@ -107,7 +107,7 @@ function readCustom(draft: Draft, custom: Source): void {
 /** In Blocky a name stands for all below it as well. */
 function readMapped(draft: Draft, name: string, written: string, path: string, ttlSeconds: number | undefined): void {
   const address = canonicalAddress(written);
-  if (address === null) draft.note(path, `${JSON.stringify(written.slice(0, 100))} is left out: it is no address`);
+  if (address === null) draft.note(path, `${quoted(written)} is left out: it is no address`);
   else for (const owner of [name, `*.${name}`]) draft.address(owner, address, path, ttlSeconds);
 }
 
@@ -123,7 +123,7 @@ function readZoneFile(draft: Draft, zone: Source): void {
     if (words[0] === '$ORIGIN') origin = (words[1] ?? '').replace(/\.$/, '');
     else if (words[0] === '$TTL') ttlSeconds = secondsOf((words[1] ?? '').toLowerCase()) ?? undefined;
     else if (!readZoneLine(draft, words, origin, ttlSeconds, place))
-      draft.note(place, `${JSON.stringify(line.slice(0, 100))} is left out: write it under records`);
+      draft.note(place, `${quoted(line)} is left out: write it under records`);
   }
 }
 
@@ -153,13 +153,7 @@ function readConditional(draft: Draft, conditional: Source): void {
     const written = servers.texts().flatMap(({ text, path }) => text.split(',').map((one) => ({ text: one.trim(), path })));
     const upstreams = draft.upstreams(written);
     if (name !== '.') draft.zone(name, upstreams, servers.path);
-    else if (upstreams.length > 0) {
-      draft.config.lanUpstreams = upstreams;
-      draft.note(
-        servers.path,
-        'servers for names without a dot have become lanUpstreams, which are asked for private reverse names and home.arpa as well',
-      );
-    }
+    else if (upstreams.length > 0) draft.serversOfUnqualified(upstreams, servers.path);
   }
   for (const [from, to] of conditional.at('rewrite').entries()) {
     draft.note(to.path, `names below ${from} are not rewritten to ${to.text() ?? ''}: write those that are needed as CNAME records`);
@@ -254,7 +248,7 @@ function readClientGroups(draft: Draft, source: Source, groups: ReadonlyMap<stri
       else
         draft.note(
           used.path,
-          `${JSON.stringify(client.slice(0, 100))} is left out: Kennel knows clients by IP address; write a policy with match.cidr and these lists`,
+          `${quoted(client)} is left out: Kennel knows clients by IP address; write a policy with match.cidr and these lists`,
         );
     }
   }
@@ -303,10 +297,7 @@ function readHostsFile(draft: Draft, hosts: Source): void {
   const written = [...hosts.at('sources').texts(), ...hosts.at('filePath').texts()];
   const files = written.flatMap(({ text, path }) => {
     if (text.startsWith('/')) return [text];
-    draft.note(
-      path,
-      `${JSON.stringify(text.slice(0, 100))} is left out: hosts files are named by an absolute path; write single names under records`,
-    );
+    draft.note(path, `${quoted(text)} is left out: hosts files are named by an absolute path; write single names under records`);
     return [];
   });
   if (files.length > 0) draft.config.hostsFiles = [...new Set(files)].slice(0, 16);

@@ -95,6 +95,15 @@ export class Draft {
     return [...new Set(found)];
   }
 
+  /** Servers for names without a dot. */
+  serversOfUnqualified(upstreams: readonly string[], path: string): void {
+    if (upstreams.length > 0) this.config.lanUpstreams = [...new Set([...(this.config.lanUpstreams ?? []), ...upstreams])];
+    this.note(
+      path,
+      'servers for names without a dot have become lanUpstreams, which are asked for private reverse names and home.arpa as well',
+    );
+  }
+
   zone(name: string, upstreams: readonly string[], path: string): void {
     if (upstreams.length === 0) return;
     const zones = this.config.zones ?? {};
@@ -311,7 +320,8 @@ function printable(text: string, most: number): string {
   return plainText(text.slice(0, most)).replace(CREDENTIALS, '//…@');
 }
 
-function quoted(text: string): string {
+/** A text of the source as notes name it. */
+export function quoted(text: string): string {
   return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
 }
 

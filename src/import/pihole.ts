@@ -3,7 +3,7 @@
  * or an unpacked teleporter archive: hosts, aliases, lists and rules. Its databases are not opened. Passwords are never copied.
  */
 import { canonicalAddress, canonicalPrefix } from '../policy/address-set.ts';
-import { Draft, type ImportResult } from './draft.ts';
+import { Draft, type ImportResult, quoted } from './draft.ts';
 import { reverseZones } from './reverse-zones.ts';
 import { readJsonSource, readTomlSource, Source } from './source.ts';
 import { filterRule } from './spellings.ts';
@@ -149,7 +149,7 @@ function readHosts(draft: Draft, line: string, path: string): void {
   const [address = '', ...names] = line.replace(/#.*$/, '').trim().split(/\s+/);
   const canonical = canonicalAddress(address);
   if (address === '') return;
-  if (canonical === null) draft.note(path, `${JSON.stringify(line.slice(0, 100))} is left out: it does not begin with an address`);
+  if (canonical === null) draft.note(path, `${quoted(line)} is left out: it does not begin with an address`);
   else for (const name of names) draft.address(name, canonical, path);
 }
 
@@ -159,7 +159,7 @@ function readAlias(draft: Draft, written: readonly string[], path: string): void
   const ttlSeconds = parts.length > 2 && /^\d{1,9}$/.test(parts.at(-1) ?? '') ? Number(parts.pop()) : undefined;
   const target = parts.pop();
   if (target === undefined || parts.length === 0) {
-    draft.note(path, `${JSON.stringify(written.join(',').slice(0, 100))} is left out: it is no alias and target`);
+    draft.note(path, `${quoted(written.join(','))} is left out: it is no alias and target`);
     return;
   }
   for (const name of parts) draft.record({ name, type: 'CNAME', value: target, ...(ttlSeconds === undefined ? {} : { ttlSeconds }) }, path);
@@ -199,7 +199,7 @@ function readReverse(draft: Draft, network: string, server: string, domain: stri
   if (domain !== '') draft.zone(domain, upstreams, path);
   const prefix = canonicalPrefix(network);
   const meant = 'prefix' in prefix ? prefix.prefix : (/did you mean (\S+)\?$/.exec(prefix.problem)?.[1] ?? null);
-  if (meant === null) draft.note(path, `${JSON.stringify(network.slice(0, 100))} is no network`);
+  if (meant === null) draft.note(path, `${quoted(network)} is no network`);
   else for (const zone of reverseZones(meant)) draft.zone(zone, upstreams, path);
 }
 
@@ -309,11 +309,11 @@ function readExact(draft: Draft, kind: 'block' | 'allow', line: string, path: st
   const rule = filterRule(line);
   if (rule.kind === 'nothing') return;
   if (rule.kind === 'block') for (const pattern of rule.patterns) draft.pattern(kind, pattern, path);
-  else draft.note(path, `${JSON.stringify(line.slice(0, 100))} is left out: it is no name`);
+  else draft.note(path, `${quoted(line)} is left out: it is no name`);
 }
 
 function noteRegex(draft: Draft, text: string, path: string): void {
-  draft.note(path, `${JSON.stringify(text.slice(0, 100))} is left out: a regular expression has no counterpart; name the domains`);
+  draft.note(path, `${quoted(text)} is left out: a regular expression has no counterpart; name the domains`);
 }
 
 /** A table of the teleporter's archive of version 5. */
@@ -328,7 +328,7 @@ function readTable(draft: Draft, name: string, text: string): void {
     const off = row.at('enabled').number() === 0;
     const value = row.at('address').text() ?? row.at('domain').text();
     if (value === null) continue;
-    if (off) draft.note(path, `${JSON.stringify(value.slice(0, 100))} was switched off and is left out`);
+    if (off) draft.note(path, `${quoted(value)} was switched off and is left out`);
     else if (name.endsWith('adlist.json')) readAdlist(draft, value, path);
     else if (name.endsWith('.regex.json')) noteRegex(draft, value, path);
     else readExact(draft, name.endsWith('whitelist.exact.json') ? 'allow' : 'block', value, path);
@@ -371,7 +371,7 @@ function readAddress(draft: Draft, domains: string, written: string, path: strin
   const address = canonicalAddress(written);
   for (const domain of domains.split('/')) {
     if (written === '' || address === '0.0.0.0' || address === '::') draft.rule(`||${domain}^`, path);
-    else if (address === null) draft.note(path, `${JSON.stringify(written.slice(0, 100))} is no address`);
+    else if (address === null) draft.note(path, `${quoted(written)} is no address`);
     else for (const owner of [domain, `*.${domain}`]) draft.address(owner, address, path);
   }
 }
