@@ -5,11 +5,11 @@
 import type { ListSummary, ListsPort } from '../control/lists-port.ts';
 import type { OpenedLists } from './lists.ts';
 
-/** Below the patience of the verbs. */
-const ANSWER_WITHIN_MS = 10_000;
+/** Below the patience of the verbs, and the 10 s after which the control API closes a connection on which nothing happens. */
+const ANSWER_WITHIN_MS = 8_000;
 
 /** `lists` of the running Kennel, as the control API sees them. */
-export function listsPortOf(lists: OpenedLists): ListsPort {
+export function listsPortOf(lists: Pick<OpenedLists, 'status' | 'update'>): ListsPort {
   const summaries = (): readonly ListSummary[] => lists.status().map(({ failures: _failures, ...status }) => status);
   return {
     lists: summaries,
