@@ -41,7 +41,10 @@ test('--json prints config and notes', async () => {
 
 test('--out writes a new file, and touches none that exists', async () => {
   const out = join(folder, 'kennel.yaml');
-  expect(await importing('pihole', join(FIXTURES, 'pihole-5'), '--out', out)).toMatchObject({ code: 0, stdout: '' });
+  expect(await importing('pihole', join(FIXTURES, 'pihole-5'), '--out', out)).toMatchObject({
+    code: 0,
+    stdout: `${out}: written; try it with kennel serve --config ${out}\n`,
+  });
   const written = readFileSync(out, 'utf8');
   expect(written).toContain('files.fritz.box');
   const again = await importing('pihole', join(FIXTURES, 'pihole.toml'), '--out', out);
