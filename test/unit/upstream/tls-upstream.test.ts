@@ -142,6 +142,8 @@ describe('a server that is not proven gets no octet of a question, in no form', 
       reason: 'timeout',
     });
     expect(performance.now() - startedMs).toBeLessThan(1000);
+    // The handshake may reach the tap of a busy machine later than that.
+    await expect.poll(() => tap.received().length).toBeGreaterThan(0);
     expectNothingInClear(tap);
   });
 });
