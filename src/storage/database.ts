@@ -76,8 +76,16 @@ function configure(database: Database.Database, options: DatabaseOptions): void 
   // Evidence checkpoints by itself (it waits for the disk anyway); the others are checkpointed by the background thread.
   if (options.synchronous === 'NORMAL') database.pragma('wal_autocheckpoint = 0');
   if (options.maxPages !== undefined) database.pragma(`max_page_count = ${options.maxPages}`);
+  limitPageCache(database);
   // Values of deleted rows (names that were asked) must not linger in free pages.
   database.pragma('secure_delete = FAST');
+}
+
+/** In KiB, for each connection: better-sqlite3's default of 16,000 took 31 MiB more over all of them, for a tenth of the CPU less (measured). */
+const PAGE_CACHE_KIB = 4_000;
+
+export function limitPageCache(database: Database.Database): void {
+  database.pragma(`cache_size = -${PAGE_CACHE_KIB}`);
 }
 
 function migrate(database: Database.Database, from: number, migrations: readonly string[]): void {

@@ -5,6 +5,7 @@
 import { statSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { ALL } from '../pipeline/ports.ts';
+import { limitPageCache } from './database.ts';
 import { PRUNED } from './meters.ts';
 
 export interface MeterBounds {
@@ -33,6 +34,7 @@ const KEPT_LOG_OCTETS = 4 * 1024 * 1024;
 
 /** Settings of a connection that checkpoints: it alone shortens the log. */
 export function prepareForUpkeep(database: Database.Database): void {
+  limitPageCache(database);
   database.pragma('synchronous = NORMAL');
   database.pragma('wal_autocheckpoint = 0');
   database.pragma(`journal_size_limit = ${KEPT_LOG_OCTETS}`);
