@@ -59,8 +59,9 @@ let loads = 0;
 async function measured({ fault, upstreams, kennel: to, begin, perSecond = PER_SECOND, burst }: Case) {
   loads++;
   const load = { perSecond, honestAddress: HONEST, ...(burst === undefined ? {} : { burst }) };
+  let before: Asked[] = [];
   if (begin !== undefined) {
-    const before = await askSteadily(to, { ...load, below: `before-${loads}.example`, seconds: WARM_UP_SECONDS });
+    before = await askSteadily(to, { ...load, below: `before-${loads}.example`, seconds: WARM_UP_SECONDS });
     expect(counted(before, 'answered')).toBe(before.length);
     await begin();
   }
@@ -68,7 +69,7 @@ async function measured({ fault, upstreams, kennel: to, begin, perSecond = PER_S
   const first = asked.filter(({ atMs }) => atMs < FIRST_MS);
   const later = asked.filter(({ atMs }) => atMs >= FIRST_MS);
   rows.push({ fault, upstreams, part: 'first 3 s', asked: first }, { fault, upstreams, part: 'later', asked: later });
-  return { first, later, asked };
+  return { before, first, later, asked };
 }
 
 function share(asked: readonly Asked[]): number {
@@ -89,25 +90,33 @@ function p99(asked: readonly Asked[]): number {
   );
 }
 
-/** Nobody waits for an upstream that is gone: half of them less than the shortest wait, and the machine is shared with other tests. */
-function expectHealthy(asked: readonly Asked[]): void {
-  expect(median(asked)).toBeLessThan(150);
-  expect(p99(asked)).toBeLessThan(1_000);
+/**
+ * Nobody waits for an upstream that is gone: half of them less than the shortest wait. The machine is shared with other work:
+ * what queries took on it `before` the fault, with room for the load that came since, is not the fault's doing.
+ */
+function expectHealthy(asked: readonly Asked[], before: readonly Asked[]): void {
+  expect(median(asked)).toBeLessThan(150 + 3 * median(before));
+  expectNoLongWait(asked, before, 1_000);
+}
+
+/** All but one in a hundred take less than `limitMs` and what this machine makes of it. */
+function expectNoLongWait(asked: readonly Asked[], before: readonly Asked[], limitMs: number): void {
+  expect(p99(asked)).toBeLessThan(limitMs + 3 * p99(before));
 }
 
 test('nothing fails', async () => {
   const [one, two] = await stubs(2);
   const to = await startWith([one?.url('udp') ?? '', two?.url('udp') ?? '']);
-  const { asked } = await measured({ fault: 'none', upstreams: '2', kennel: to, begin: () => undefined });
+  const { before, asked } = await measured({ fault: 'none', upstreams: '2', kennel: to, begin: () => undefined });
   expect(share(asked)).toBe(1);
-  expectHealthy(asked);
+  expectHealthy(asked, before);
 });
 
 test('one of three is silent: everything is answered, and soon as fast as ever', async () => {
   const [first, ...others] = await stubs(3);
   if (first === undefined) throw new Error('no stub');
   const to = await startWith([first, ...others].map((stub) => stub.url('udp')));
-  const { asked, later } = await measured({
+  const { before, asked, later } = await measured({
     fault: 'the first is silent',
     upstreams: '3',
     kennel: to,
@@ -116,15 +125,15 @@ test('one of three is silent: everything is answered, and soon as fast as ever',
     },
   });
   expect(share(asked)).toBe(1);
-  expect(p99(asked)).toBeLessThan(1_600);
-  expectHealthy(later);
+  expectNoLongWait(asked, before, 1_600);
+  expectHealthy(later, before);
 });
 
 test('of two, the first is a black hole', async () => {
   const [first, second] = await stubs(2);
   if (first === undefined || second === undefined) throw new Error('no stub');
   const to = await startWith([first.url('udp'), second.url('udp')]);
-  const { asked, later } = await measured({
+  const { before, asked, later } = await measured({
     fault: 'the first is silent',
     upstreams: '2',
     kennel: to,
@@ -133,15 +142,15 @@ test('of two, the first is a black hole', async () => {
     },
   });
   expect(share(asked)).toBe(1);
-  expect(p99(asked)).toBeLessThan(1_600);
-  expectHealthy(later);
+  expectNoLongWait(asked, before, 1_600);
+  expectHealthy(later, before);
 });
 
 test('the only one is a black hole: no client waits for nothing, and it is back soon after it is back', async () => {
   const [only] = await stubs(1);
   if (only === undefined) throw new Error('no stub');
   const to = await startWith([only.url('udp')]);
-  const { asked, later } = await measured({
+  const { before, asked, later } = await measured({
     fault: 'it is silent',
     upstreams: '1',
     kennel: to,
@@ -151,7 +160,7 @@ test('the only one is a black hole: no client waits for nothing, and it is back 
   });
   expect(counted(asked, 'silent')).toBe(0);
   // While it is known to be down, only a trial waits.
-  expect(median(later)).toBeLessThan(150);
+  expect(median(later)).toBeLessThan(150 + 3 * median(before));
   only.reply = healthy;
   await sleep(2_500);
   const back = await measured({ fault: 'it is back since 2.5 s', upstreams: '1', kennel: to });
@@ -195,9 +204,14 @@ describe.runIf(FULL)('the long form', () => {
   test('one of three refuses connections', async () => {
     const [first, ...others] = await stubs(3);
     const to = await startWith([first, ...others].map((stub) => stub?.url('udp') ?? ''));
-    const { asked } = await measured({ fault: 'the first port is closed', upstreams: '3', kennel: to, begin: () => first?.close() });
+    const { before, asked } = await measured({
+      fault: 'the first port is closed',
+      upstreams: '3',
+      kennel: to,
+      begin: () => first?.close(),
+    });
     expect(share(asked)).toBe(1);
-    expectHealthy(asked);
+    expectHealthy(asked, before);
   });
 
   test('one of two is silent from the start', async () => {
@@ -205,9 +219,9 @@ describe.runIf(FULL)('the long form', () => {
     if (first === undefined || second === undefined) throw new Error('no stub');
     first.reply = silent;
     const to = await startWith([first.url('udp'), second.url('udp')]);
-    const { asked, later } = await measured({ fault: 'the first is silent from the start', upstreams: '2', kennel: to });
+    const { before, asked, later } = await measured({ fault: 'the first is silent from the start', upstreams: '2', kennel: to });
     expect(share(asked)).toBe(1);
-    expectHealthy(later);
+    expectHealthy(later, before);
   });
 
   test('of three by speed, the fastest falls silent', async () => {
@@ -218,7 +232,7 @@ describe.runIf(FULL)('the long form', () => {
       [...others, fast].map((stub) => stub.url('udp')),
       { strategy: 'fastest' },
     );
-    const { asked, later } = await measured({
+    const { before, asked, later } = await measured({
       fault: 'the fastest is silent (strategy: fastest)',
       upstreams: '3',
       kennel: to,
@@ -227,8 +241,8 @@ describe.runIf(FULL)('the long form', () => {
       },
     });
     expect(share(asked)).toBe(1);
-    expect(p99(asked)).toBeLessThan(1_600);
-    expectHealthy(later);
+    expectNoLongWait(asked, before, 1_600);
+    expectHealthy(later, before);
   });
 
   test.each([
@@ -238,7 +252,7 @@ describe.runIf(FULL)('the long form', () => {
     const [first, second] = await stubs(2);
     if (first === undefined || second === undefined) throw new Error('no stub');
     const to = await startWith([first.url('udp'), second.url('udp')]);
-    const { asked } = await measured({
+    const { before, asked } = await measured({
       fault: `the first answers ${name}`,
       upstreams: '2',
       kennel: to,
@@ -247,7 +261,7 @@ describe.runIf(FULL)('the long form', () => {
       },
     });
     expect(share(asked)).toBe(1);
-    expectHealthy(asked);
+    expectHealthy(asked, before);
   });
 
   test.each([1, 2])('the first of %i flaps: two seconds up, two seconds silent', async (count) => {
@@ -274,7 +288,7 @@ describe.runIf(FULL)('the long form', () => {
     const relay = await startFaultyRelay(first);
     open.push(relay);
     const to = await startWith([relay.url, second.url('tcp')]);
-    const { asked, later } = await measured({
+    const { before, asked, later } = await measured({
       fault: `TCP: ${fault}`,
       upstreams: '2',
       kennel: to,
@@ -283,7 +297,7 @@ describe.runIf(FULL)('the long form', () => {
       },
     });
     expect(share(asked)).toBe(1);
-    expect(p99(asked)).toBeLessThan(1_600);
-    expectHealthy(later);
+    expectNoLongWait(asked, before, 1_600);
+    expectHealthy(later, before);
   });
 });
