@@ -42,7 +42,7 @@ function reportHead(): string {
   }).trim();
   return `# When upstreams fail
 
-Written by the tests themselves (\`KENNEL_LIVE_FULL=1 KENNEL_FAULTS_REPORT=FILE npm run test:live -- faults\`): one Kennel process on loopback
+Written by the tests themselves (\`KENNEL_LIVE_FULL=1 KENNEL_FAULTS_REPORT=FILE npx vitest run --config vitest.live.config.ts test/live/faults\`): one Kennel process on loopback
 between a client and upstreams that fail on purpose. The client asks for a new name each time, at a steady pace, and retries nothing.
 
 - ${FULL ? 'The full form' : 'The short form'}, at commit ${commit}, Node ${process.versions.node}, ${availableParallelism()} cores that client, upstreams and other work took as well.
