@@ -13,6 +13,7 @@ import type { ControlPort, SecretResult } from './control-port.ts';
 import { addDecisions } from './decisions-routes.ts';
 import { fail } from './error-reply.ts';
 import { isOwnHost } from './host-check.ts';
+import { readLimit } from './limit.ts';
 import { addLists } from './lists-routes.ts';
 import { RequestRate } from './request-rate.ts';
 import { isAuthorised } from './token.ts';
@@ -139,11 +140,9 @@ function addProbes(app: FastifyInstance, options: ControlApiOptions): void {
 function addReading(app: FastifyInstance, port: ControlPort): void {
   app.get('/v1/status', async () => statusView(port.status()));
   app.get<{ Querystring: { limit?: unknown } }>('/v1/sessions', async (request, reply) => {
-    const limit = Number(request.query.limit ?? DEFAULT_SESSIONS);
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_SESSIONS) {
-      return fail(reply, 400, 'invalid', `limit: a whole number from 1 to ${MAX_SESSIONS}`);
-    }
-    return { sessions: port.sessions(limit).map(sessionView) };
+    const read = readLimit(request.query.limit, MAX_SESSIONS, DEFAULT_SESSIONS);
+    if ('problem' in read) return fail(reply, 400, 'invalid', read.problem);
+    return { sessions: port.sessions(read.limit).map(sessionView) };
   });
   app.get<{ Params: { key: string } }>('/v1/sessions/:key', async (request, reply) => {
     const session = port.session(request.params.key);

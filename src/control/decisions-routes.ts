@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import type { VerdictKind } from '../pipeline/ports.ts';
 import type { ControlPort } from './control-port.ts';
 import { fail } from './error-reply.ts';
+import { readLimit } from './limit.ts';
 import { type DecisionsView, decisionView } from './views.ts';
 
 const MAX_DECISIONS = 1_000;
@@ -14,15 +15,13 @@ const VERDICTS: readonly string[] = ['allow', 'flag', 'refuse', 'quarantine'] sa
 /** `?limit=N&session=S&verdict=refuse,quarantine`, each of them optional. */
 export function addDecisions(app: FastifyInstance, port: ControlPort): void {
   app.get<{ Querystring: { limit?: unknown; session?: unknown; verdict?: unknown } }>('/v1/decisions', async (request, reply) => {
-    const { limit = DEFAULT_DECISIONS, session, verdict } = request.query;
-    const count = Number(limit);
-    if (!Number.isInteger(count) || count < 1 || count > MAX_DECISIONS) {
-      return fail(reply, 400, 'invalid', `limit: a whole number from 1 to ${MAX_DECISIONS}`);
-    }
+    const { session, verdict } = request.query;
+    const read = readLimit(request.query.limit, MAX_DECISIONS, DEFAULT_DECISIONS);
+    if ('problem' in read) return fail(reply, 400, 'invalid', read.problem);
     if (session !== undefined && typeof session !== 'string') return fail(reply, 400, 'invalid', 'session: one session key');
     const verdicts = verdict === undefined ? undefined : verdictsOf(verdict);
     if (verdicts === null) return fail(reply, 400, 'invalid', `verdict: ${VERDICTS.join(', ')}, with commas between`);
-    const filter = { limit: count, ...(session === undefined ? {} : { session }), ...(verdicts === undefined ? {} : { verdicts }) };
+    const filter = { limit: read.limit, ...(session === undefined ? {} : { session }), ...(verdicts === undefined ? {} : { verdicts }) };
     return { decisions: (await port.decisions(filter)).map(decisionView) } satisfies DecisionsView;
   });
 }
